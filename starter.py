@@ -6,11 +6,11 @@ import sys
 
 
 def main() -> int:
-    """Ctrl-C while the program is still loading ends it as later: in one line, with the same exit code."""
+    """Run the command line. Ctrl-C ends it in one line, with the same exit code, even while it is loading."""
     signal.signal(signal.SIGINT, _stopped)
     from order_system.infra.process import collect_less_garbage, load  # noqa: PLC0415
 
-    collect_less_garbage()  # nor is there any among the modules, whose loading takes most of the time
+    collect_less_garbage()  # loading the modules takes most of the time, and makes no garbage
     return load("order_system.cli.app", "starter.py").main()
 
 

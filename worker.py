@@ -1,17 +1,17 @@
 """Hosts every workflow and activity: `python worker.py`. SIGTERM or SIGINT drains it, exit code 0.
 
-`--processes N` runs N of these under a supervisor; `--help` tells when.
+`--processes N` runs N such processes under a supervisor; `--help` says when to do so.
 """
 
 import gc
 
-gc.disable()  # while modules are loaded, of which none is garbage; `main` enables it
+gc.disable()  # while modules load, since they make no garbage; `main` enables it again
 
 from order_system.infra.process import collect_less_garbage, event_loop_factory, load, stop_signal, wait_for
 
 load(
     "order_system.bootstrap", "worker.py"
-)  # needs all that a worker does, and says in one line what is missing
+)  # this imports all that a worker needs, and ends in one line if something is missing
 
 import asyncio
 import contextlib
@@ -58,13 +58,13 @@ async def run_worker(settings: Settings) -> None:
 
 
 async def _serve(system: OrderSystem, deployment: WorkerDeploymentConfig | None, stop: asyncio.Event) -> None:
-    """Raises BookGone, and ServerUnreachable if there is no server to begin with."""
+    """Serve until told to stop. Raises BookGone, and ServerUnreachable if no server answers at first."""
     temporal = await connect()
     await register_search_attributes(temporal)
     async with system.serving(temporal, deployment_config=deployment):
         collect_less_garbage()
         gc.collect()
-        gc.freeze()  # what is loaded by now stays, so it need not be looked through again and again
+        gc.freeze()  # what is loaded by now stays, so the collector need not look at it again
         log.info(
             "worker ready",
             task_queue=system.task_queue,
@@ -82,7 +82,7 @@ async def _serve(system: OrderSystem, deployment: WorkerDeploymentConfig | None,
 
 
 async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:
-    """Raises BookGone: then nothing more is to be taken, and orders wait for a worker that has their book."""
+    """Wait until told to stop. Raises BookGone: then end, since only a worker that has the book may work."""
     while not stop.is_set():
         await wait_for(stop, policy.BOOK_LOOK)
         if not stop.is_set():
@@ -90,9 +90,9 @@ async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:
 
 
 async def _when_up(what: str, attempt: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
-    """A worker outlives its server and its database, so it waits for them.
+    """Attempt it until server or database can be reached: a worker outlives both, so it waits for them.
 
-    None if it is told to stop meanwhile. Raises what waiting does not cure.
+    Returns None if told to stop meanwhile. Raises the errors that waiting does not cure.
     """
     while not stop.is_set():
         try:
@@ -104,7 +104,7 @@ async def _when_up(what: str, attempt: Callable[[], Awaitable[T]], stop: asyncio
 
 
 async def run_workers(processes: int) -> bool:
-    """Serve in so many processes until told to stop. Returns whether each of them drained as it should.
+    """Serve in so many processes until told to stop. Returns whether each of them drained cleanly.
 
     Raises WorkerRefused.
     """
@@ -113,7 +113,7 @@ async def run_workers(processes: int) -> bool:
 
 
 def serve(processes: int = 1, *, number: int | None = None) -> int:
-    """Serve until told to stop; `number` is ours among several. Returns the exit code."""
+    """Serve until told to stop. `number` is this process's own, among several. Returns the exit code."""
     settings = load_settings()
     if processes == 1:
         TELEMETRY.turn_on("order-worker", number=number or 1)
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             return serve(number=supervised.number)
         if not arguments:
             return serve()
-        # Imported only here, so that what is started often, and has to be there soon, does without it.
+        # Imported only here: a worker without arguments, which must start fast, does not need it.
         from order_system.cli.worker import run_command  # noqa: PLC0415
 
         return run_command(arguments, serve)
@@ -147,10 +147,10 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 def _leave(exit_code: int) -> NoReturn:
-    """Without taking the interpreter down first: the SDK's own threads may still be letting go of Python
-    objects, and would abort the process then (`PyGILState_Release`, SIGABRT), one drain in ten; measured."""
+    """Exit without shutting the interpreter down: the SDK's threads may still release Python objects, which
+    would then abort the process (`PyGILState_Release`, SIGABRT), in one drain of ten; measured."""
     logging.shutdown()
-    with contextlib.suppress(OSError):  # whoever read our output has left
+    with contextlib.suppress(OSError):  # the reader of our output has left
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(exit_code)

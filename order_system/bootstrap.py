@@ -1,6 +1,6 @@
 """The composition root: settings -> book and gateways -> activities -> Worker.
 
-Shared by `worker.py`, the command line, pages and API. Only here the order book and the gateways are opened.
+`worker.py`, the command line, pages and API share it. Only this module opens order book and gateways.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class OrderSystem:
 
     @property
     def task_queue(self) -> str:
-        """Of this book alone, unless it was set by hand."""
+        """The name of the task queue: it belongs to this book alone, unless it was set by hand."""
         return self.settings.task_queue or task_queue_of(self.book.book_id)
 
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
@@ -81,8 +81,8 @@ class OrderSystem:
 
     @asynccontextmanager
     async def serving(self, temporal: Client, **options: Any) -> AsyncGenerator[None]:
-        """A worker for the length of the block, and the reconciler on its schedule from then on, also on a
-        server that comes back without its data. `options` are the workers'."""
+        """Run the workers during the block. From then on the reconciler has its schedule on the server, also
+        on one that comes back without its data. `options` go to the workers."""
 
         async def scheduled() -> None:
             await self.reconciler(temporal).ensure(timedelta(seconds=self.settings.reconcile_every))
@@ -105,9 +105,9 @@ class OrderSystem:
 
     @asynccontextmanager
     async def _workers(self, temporal: Client, **options: Any) -> AsyncGenerator[None]:
-        """One for each task queue. They drain together: none takes anything new while another still does.
+        """Run a worker for each task queue during the block. At its end all begin to drain at once.
 
-        Raises ServerUnreachable if the server goes before they have begun."""
+        Raises ServerUnreachable if the server goes away before the workers have begun."""
         of_steps = [step_queue(self.task_queue, step) for step in Step if self.settings.queues_by_step]
         alone = [self.worker(temporal, task_queue=queue, workflows=[], **options) for queue in of_steps]
         try:
@@ -122,7 +122,7 @@ class OrderSystem:
             raise ServerUnreachable("the Temporal server has gone away") from failure
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
-        """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
+        """Make a Worker that hosts everything. `options` are the SDK's and win over ours, for tests."""
         clients = self.attention_client(temporal), self.batch_client(temporal)
         announcing = Announcements(temporal, self.task_queue, self.book, *clients)
         defaults: dict[str, Any] = {
@@ -140,7 +140,7 @@ class OrderSystem:
             # every run of it: that is for the tests, which keep it (docs/adr/0003).
             "workflow_runner": UnsandboxedWorkflowRunner(),
             "graceful_shutdown_timeout": policy.WORKER_DRAIN,
-            # No payload of ours is stored elsewhere; with more, the SDK makes a task for each payload to see.
+            # We store no payload externally. With a higher limit the SDK makes a task to check each payload.
             "max_workflow_task_external_storage_concurrency": 1,
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
             "activity_task_poller_behavior": PollerBehaviorAutoscaling(),
@@ -148,7 +148,7 @@ class OrderSystem:
         return Worker(temporal, **{**defaults, **options})
 
     def watching(self, temporal: Client) -> AbstractAsyncContextManager[None]:
-        """Metrics of order book and server for the length of a block, where metrics are on."""
+        """Report metrics of order book and server during a block, if metrics are on."""
         if TELEMETRY.metrics is None:
             return nullcontext()
         lists = OrderLists(self.book, temporal, self.task_queue)
@@ -156,7 +156,7 @@ class OrderSystem:
 
     @property
     def defaults(self) -> Handling:
-        """Of orders and batches that do not say how they are carried out."""
+        """How to carry out orders and batches that do not say it themselves."""
         return Handling.model_validate(self.settings, from_attributes=True)
 
     def client(self, temporal: Client) -> OrderClient:
@@ -182,7 +182,7 @@ class OrderSystem:
         )
 
     def batch_reports(self) -> BatchReports:
-        """Without a server: the plan of a file, and what became of each line."""
+        """Return the reports that need no server: the plan of a file, and what became of each line."""
         return BatchReports(self.book, self.files)
 
     def batch_client(self, temporal: Client) -> BatchClient:
@@ -192,7 +192,7 @@ class OrderSystem:
 
 
 def receiver_of(settings: Settings) -> Receiver | None:
-    """Of webhooks; None if there is none. Raises InvalidSettings without the extra."""
+    """Return the receiver of webhooks; None if none is set. Raises InvalidSettings without the extra."""
     if settings.webhooks_url is None:
         return None
     sending = load_extra("order_system.gateways.webhooks", "webhooks", "ORDER_WEBHOOKS_URL is set")
@@ -201,10 +201,10 @@ def receiver_of(settings: Settings) -> Receiver | None:
 
 @asynccontextmanager
 async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
-    """SQLite is brought up to date here; PostgreSQL is refused until `starter.py migrate` has done it.
+    """Open book and gateways. SQLite is migrated here, PostgreSQL only by `starter.py migrate`.
 
-    Raises InvalidSettings for gateways that cannot be had, DatabaseUnready for tables that are missing or
-    outdated, DatabaseUnreachable where waiting may help.
+    Raises InvalidSettings for gateways that cannot be opened, DatabaseUnready for tables that are missing or
+    outdated, and DatabaseUnreachable where waiting may help.
     """
     database = TELEMETRY.database(settings.database, email_key=settings.email_key)
     try:

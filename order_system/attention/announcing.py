@@ -1,8 +1,8 @@
-"""What has happened becomes an event, and each event a workflow of its own, which sends it.
+"""Turns what has happened into events. Each event gets a workflow of its own, which sends it.
 
-An order's end is announced right after the activity that has closed its submission. Before that activity the
-book has noted that an end may come, so that one which is not announced then is found by the next run of the
-reconciler. So is what lasts: orders that wait for a person, and batches that have ended.
+An order's end is announced right after the activity that closed its submission. Before that activity the book
+notes that an end may come, so the reconciler's next run finds an end that was not announced. The reconciler's
+runs also announce lasting states: orders that wait for a person, and batches that have ended.
 """
 
 import asyncio
@@ -45,9 +45,9 @@ _MAY_CLOSE = {"dispatch", "settle_by_hand", "void_abandoned", "handle_abandoned"
 }
 """The activities after which a submission may be closed."""
 _SETTLED = "ask_again"
-"""The reconciler's activity that comes once it has settled what nobody is at work on."""
+"""The reconciler's activity that comes after it has settled the abandoned submissions."""
 
-# What is told, of the documents that API and commands have.
+# The fields of an event's data, out of the documents that API and commands return.
 _OF_ORDER = {"order_id", "submission", "status", "failed_step", "reason", "batch", "total", "currency"}
 _OF_CONCERN = {"order_id", "kind", "step", "since", "reason", "held_until"}
 _OF_BATCH = {"workflow_id", "status", "started_at", "counts"}
@@ -55,7 +55,7 @@ _OF_BATCH = {"workflow_id", "status", "started_at", "counts"}
 
 @dataclass
 class Announcements(AroundActivities):
-    """Of a worker, which it also tells of each activity that is done."""
+    """The announcements of one worker, made around the activities that it carries out."""
 
     temporal: Client
     task_queue: str
@@ -63,7 +63,7 @@ class Announcements(AroundActivities):
     attention: AttentionClient
     batches: BatchClient
     _known: set[str] = field(default_factory=set[str])
-    """IDs of events about what lasts: the server need not be asked again at each look."""
+    """The IDs of announced events about lasting states: these need no call to the server at each look."""
     _looking: asyncio.Task[None] | None = None
 
     async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
@@ -72,7 +72,7 @@ class Announcements(AroundActivities):
             await self.book.may_end(request.submission)
         answer = await carry_out(work)
         if kind in _MAY_CLOSE:
-            with _tried_again():  # whatever goes wrong: it is done, and no undo has failed
+            with _tried_again():  # the activity has succeeded: a failed announcement must not fail it
                 await self._announce_ends(request.submission.order_id)
         elif kind == _SETTLED and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._announce_what_lasts())
@@ -90,7 +90,7 @@ class Announcements(AroundActivities):
                     await self.book.announced(order)
 
     async def _announce_what_lasts(self) -> None:
-        """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
+        """Announce lasting states while the reconciler goes on. Its next run announces what failed here."""
         with _tried_again():
             await self._announce_ends()
             with _tried_again("what waits"):
@@ -106,7 +106,7 @@ class Announcements(AroundActivities):
         for order in (await self.book.orders(OrderFilter(order_ids=[concern.order_id]))).rows:
             data = order.model_dump(mode="json", include=_OF_ORDER)
         data |= {name: told[name] for name in _OF_CONCERN} | {"status": OrderStatus.NEEDS_ATTENTION}
-        # In that of a refund a person has said why.
+        # A refund's reason holds a person's own words, which may name the customer.
         data["reason"] = None if concern.refund else concern.impersonal_reason
         which = ("kind", "workflow_id", "run_id", "step", "refund", "held_until")
         now = datetime.now(UTC)
@@ -154,13 +154,13 @@ class Announcements(AroundActivities):
 
 @contextmanager
 def _tried_again(what: str | None = None) -> Generator[None]:
-    """What cannot be told of holds up nothing else: the next run of the reconciler finds it again. But while
-    no server answers nothing can be told, and each would wait for it: that ends all that has no name."""
+    """Log an error and go on, since the reconciler's next run tries again. But a block with a name (`what`)
+    raises ServerUnreachable: it ends the loop around it, whose next calls would wait for the server, too."""
     try:
         yield
     except Exception as trouble:
         if what and isinstance(trouble, ServerUnreachable):
             raise
-        if activity.in_activity() and activity.is_worker_shutdown():  # which closes the book under us
+        if activity.in_activity() and activity.is_worker_shutdown():  # the worker closes the book meanwhile
             return
         log.warning(f"{what or 'something'} could not be announced: it is tried again", reason=str(trouble))

@@ -1,4 +1,4 @@
-"""One answer to many: an order, or one thing that waits of it, and each is told what came of it."""
+"""Applies one action to many orders, or to single concerns of theirs, and reports the result of each."""
 
 import asyncio
 from collections import defaultdict
@@ -20,10 +20,10 @@ from order_system.orders.client import CancelAnswer, OrderClient, Submitted
 
 class Action(StrEnum):
     RETRY = "retry"
-    """What is held or stuck, or was not delivered, is tried again now. An order that was undone is submitted
-    again as it was."""
+    """Try again now what is held, stuck or undelivered. An order that was undone is submitted again
+    unchanged."""
     RESOLVE = "resolve"
-    """Whatever is stuck was done by hand, as the note says."""
+    """Record that what is stuck was done by hand, as the note says."""
     GIVE_UP = "give-up"
     CANCEL = "cancel"
     TAKE = "take"
@@ -43,8 +43,8 @@ class Chosen:
     parcel: ParcelFate | None = None
 
     async def all_told(self, chosen: Sequence[str], action: Action) -> Summary:
-        """Of `ORDER-001`, all that it waits for; of `ORDER-001:payment`, that alone. What is not done within
-        policy.CHOSEN counts as refused. Raises ServerUnreachable."""
+        """Apply the action to each choice: `ORDER-001` means all concerns of the order, `ORDER-001:payment`
+        that one. What is not done within policy.CHOSEN counts as refused. Raises ServerUnreachable."""
         waiting: defaultdict[str, list[Concern]] = defaultdict(list)
         for concern in await self.attention.about({each.partition(":")[0] for each in chosen}):
             waiting[concern.order_id or ""].append(concern)
@@ -68,7 +68,7 @@ class Chosen:
         return Summary(accepted=accepted, refused=len(rows) - accepted, rows=tuple(rows))
 
     async def _done(self, chosen: str, concerns: Sequence[Concern], action: Action) -> str:
-        """Raises AnswerRefused, and whatever else refuses it."""
+        """Apply the action to one choice, and say what came of it. Raises an OrderSystemError if refused."""
         order_id, _, of_it = chosen.partition(":")
         events = [each.event_id for each in concerns if each.event_id]
         if action is Action.CANCEL and of_it not in events:
@@ -82,8 +82,8 @@ class Chosen:
             for event_id in events:
                 await self.attention.answer_event(event_id, again=True)
                 told.append("the event is sent again")
-            # Whoever has chosen an undo, a notice or an event, wants nobody charged anew: also not if that
-            # was settled meanwhile.
+            # A person who chose one undo, notice or event does not want the order charged again, even if
+            # the chosen concern was settled meanwhile.
             if not of_it and all(each.kind in _AFTER_THE_END for each in concerns):
                 with suppress(AnswerRefused) if told else nullcontext():
                     told.append(await self._run_again(order_id))
@@ -102,7 +102,7 @@ class Chosen:
         return f"{self.who} is on it: {concern.words}"
 
     def _answer(self, concern: Concern, action: Action) -> Resolution | StepRetry | GiveUp | None:
-        """None: it is about something else."""
+        """Return the answer to the concern, or None if the action does not apply to it."""
         said, held = {"who": self.who, "note": self.note}, concern.kind is ConcernKind.HELD
         if held and action is Action.RETRY:
             return StepRetry(**said)

@@ -1,7 +1,7 @@
-"""What waits for a person, and a person's answers, as a program gives them: over Updates of an order.
+"""The client for what waits for a person, and for that person's answers, most of them Updates of an order.
 
-An answer is checked before anything is sent. It has one ID however often the call is repeated on its way, so
-it is heard once. What is refused changes nothing.
+An answer is checked before it is sent. It keeps one ID however often the call is retried, so the order takes
+it once. A refused answer changes nothing.
 """
 
 import asyncio
@@ -60,26 +60,26 @@ _UPDATES: Mapping[type[Answer], Any] = {
 
 
 class AttentionClient(WhatWaits):
-    """Beside OrderClient. Every method raises ServerUnreachable if the server cannot be reached.
+    """Lists and answers concerns. Every method raises ServerUnreachable if the server cannot be reached.
 
-    What answers: InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not
-    take it or is closed, UnknownOrder, and NoWorkerAnswers if nobody has confirmed it in time.
+    Answering raises InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not
+    take it or is closed, UnknownOrder, and NoWorkerAnswers if no worker has confirmed it in time.
     """
 
     @noted("take")
     async def take(self, concern: Concern, who: str) -> None:
-        """Note in the book that somebody is on it, until it is settled or somebody else takes it over. Needs
-        no worker. Raises InvalidUsage."""
+        """Note in the book that this person works on the concern, until it is settled or another person takes
+        it over. Needs no worker. Raises InvalidUsage."""
         if flaw := flaw_in(Answer(who=who)):
             raise InvalidUsage(flaw)
         record = (await self._book.find([concern.order_id or ""])).get(concern.order_id or "")
-        step = concern.step or Step.PAYMENT  # the answers' table wants one
+        step = concern.step or Step.PAYMENT  # the table of answers requires a step
         taken = _record(Answer(who=who, note=concern.matter), step, AnsweredAs.TAKEN)
         await self._book.note_answer(ref_of(concern, record), taken)
 
     @noted("answer")
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
-        """About an undo that is stuck, or to an order that is held."""
+        """Send an answer about a stuck undo, or to a held order, and return the receipt."""
         check_order_id(order_id)
         if flaw := flaw_in(answer):
             raise InvalidUsage(flaw)
@@ -107,8 +107,8 @@ class AttentionClient(WhatWaits):
 
     @noted("answer undelivered event")
     async def answer_event(self, event_id: str, *, again: bool) -> None:
-        """Send it to the receiver of webhooks once more, or else drop it. Raises AnswerRefused if it does
-        not wait for that."""
+        """Send the undelivered event to the webhook receiver once more, or drop it unless `again`. Raises
+        AnswerRefused if no such event waits."""
         sending = self._temporal.get_workflow_handle(webhook_workflow_id(event_id))
         async with reaching_server():
             try:
@@ -126,7 +126,7 @@ class AttentionClient(WhatWaits):
                 raise AnswerRefused(f"no event {event_id} waits to be delivered") from None
 
     async def _answer_by_reconciler(self, ref: SubmissionRef, answer: Resolution) -> AnswerReceipt:
-        """Its workflow has ended, so the reconciler's hears the answer, and settles the submission by it."""
+        """Have the reconciler settle the submission by the answer, since the order's workflow has ended."""
         record = _record(answer, answer.step, answered_as(answer))
         ours = ref.model_copy(update={"book": self._book.book_id})
         started = await self._reconciler.start(AnswerToNote(submission=ours, answer=record))
@@ -161,17 +161,17 @@ def _record(said: Answer, step: Step, answer: AnsweredAs) -> AnswerRecord:
 
 
 def _is_left_over(record: SubmissionRecord, answer: Resolution) -> bool:
-    """An undo of a submission that nobody is at work on any more; or a notice that nobody will send."""
+    """Whether the reconciler can take the answer: it is about an abandoned undo or an unsent notice."""
     return not answer.refund and (record.status is SubmissionStatus.OPEN or answer.step not in UNDOS)
 
 
 @contextmanager
 def _in_time(otherwise: str) -> Generator[None]:
-    """Raises NoWorkerAnswers, which says `otherwise`."""
+    """Raise NoWorkerAnswers with the text `otherwise` if a call in the block times out."""
     try:
         yield
     except WorkflowUpdateRPCTimeoutOrCancelledError:
-        # The SDK has one error for a call that took too long and for a caller who was cancelled.
+        # The SDK has one error both for a call that timed out and for a caller that was cancelled.
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError from None

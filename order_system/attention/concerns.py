@@ -1,4 +1,4 @@
-"""The concern document: one thing that waits for a person, with all that a hand needs for it, and the
+"""The concern document: one thing that waits for a person, what the person needs to know of it, and the
 commands that answer it."""
 
 import shlex
@@ -22,7 +22,7 @@ STARTER = "python starter.py"
 
 
 class ConcernKind(StrEnum):
-    """Why somebody has to look. The words are what people read; `attention --help` explains each."""
+    """The reasons why a person has to look. People read the values; `attention --help` explains each."""
 
     STUCK_UNDO = "undo is stuck"
     STUCK_REFUND = "refund is stuck"
@@ -50,40 +50,40 @@ class Concern(Wire):
     run_id: str | None = None
     order_id: str | None = None
     batch: str | None = None
-    """The name of the batch that it is, or that the order came from."""
+    """The name of the batch that the concern is about, or from which its order came."""
     server: str | None = None
     """The UUID of the namespace on another server."""
     step: Step | None = None
     refund: str | None = None
-    """The ID of a refund after the fact."""
+    """The ID of a refund of a fulfilled order."""
     event_id: str | None = None
-    """Of an event that was not delivered."""
+    """The ID of an event that was not delivered."""
     since: Timestamp | None = None
     reason: str = ""
-    """One line."""
+    """Why it waits, in one line."""
     held_until: Timestamp | None = None
     """When the order is undone if nobody answers."""
     commands: tuple[str, ...] = ()
-    """Each answers it; copy one."""
+    """The commands to choose from: each answers the concern."""
     cure: str | None = None
     """What to do where no command of ours answers it."""
 
-    # What a hand needs besides, about an order.
+    # The particulars of an order (`particulars.py`).
     amount: str | None = None
-    """Decimal text in `currency`: of the order; of a refund, what it gives back."""
+    """Decimal text in `currency`: the order's total, or what a refund gives back."""
     currency: str | None = None
     customer: Customer | None = None
-    """As long as the server has what was ordered."""
+    """Known as long as the server has the order's content."""
     key: str | None = None
-    """The idempotency key of a refund; others are with the receipts."""
+    """The idempotency key of a refund; the receipts have the other keys."""
     receipts: tuple[Receipt, ...] = ()
-    """What gateways gave, and are asked by: of a stuck undo or refund, what it is to give back; else all."""
+    """The gateways' receipts: those that the stuck undo or refund takes back, or else all of the order."""
     tried: AttemptMade | None = None
-    """The last attempt that failed: of the undo or refund that is stuck, else of anything."""
+    """The last failed attempt: of the stuck undo or refund, or else of any activity."""
     next_attempt_at: Timestamp | None = None
-    """None while it is being tried, or if nobody knows."""
+    """None while an attempt runs, or if the time is not known."""
     taken_by: str | None = None
-    """Who is on it, and since when."""
+    """The person who took this on, and when."""
     taken_at: Timestamp | None = None
 
     @property
@@ -94,12 +94,12 @@ class Concern(Wire):
 
     @property
     def matter(self) -> str:
-        """What somebody who is on it is on: another one of the same order is another matter."""
+        """What a person takes on: one concern of an order, apart from its other concerns."""
         return f"{self.words}: {self.refund}" if self.refund else self.words
 
     @property
     def choice(self) -> str:
-        """By which it is chosen among others, `ORDER-001:payment`."""
+        """The text by which a person chooses the concern, such as `ORDER-001:payment`."""
         return ":".join(part for part in (self.order_id, self.step, self.refund, self.event_id) if part)
 
     @property
@@ -107,7 +107,7 @@ class Concern(Wire):
         return format_decimal(self.amount, self.currency)
 
     def masked(self) -> "Concern":
-        """For who may only look: not who the customer is."""
+        """Return a copy for a viewer, without the customer."""
         customer = self.customer and Customer(name="***", email="***")
         return self.model_copy(update={"customer": customer, "reason": self.impersonal_reason})
 
@@ -131,7 +131,7 @@ _CURES = {
 
 @dataclass(frozen=True)
 class WaitingOrder:
-    """What every concern about an order says of it."""
+    """The facts that all concerns about one order share."""
 
     order_id: str
     run_id: str | None
@@ -204,13 +204,13 @@ def about_schedule(asleep: Asleep, namespace: str) -> Concern:
 
 
 def about_all(kind: ConcernKind, reason: str) -> Concern:
-    """What keeps more than one workflow: the order book, or who takes work."""
+    """Return a concern about what stops many workflows, such as the order book or missing workers."""
     commands = ("python worker.py",) if kind is ConcernKind.NO_WORKER else ()
     return Concern(kind=kind, workflow_id="", reason=reason, commands=commands, cure=_CURES.get(kind))
 
 
 def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[Concern]:
-    """What an order itself says that it waits for; nothing if it waits for nobody."""
+    """Yield the concerns that an order itself reports; none if it does not wait for a person."""
     if order.status is not OrderStatus.NEEDS_ATTENTION:
         return
     since = max((step.closed_at for step in order.children if step.closed_at), default=None)
@@ -235,7 +235,7 @@ def status_command(order_id: str) -> str:
 
 
 def _answers(kind: ConcernKind, order_id: str, step: Step | None) -> Iterator[str]:
-    """The commands of ours that answer it; where none does, the one that shows more."""
+    """Yield the commands that answer the concern; where none does, the one that shows the order."""
     order = shlex.quote(order_id)
     match kind:
         case ConcernKind.STUCK_UNDO:

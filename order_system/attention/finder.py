@@ -1,11 +1,11 @@
-"""Finding what waits for a person, by searches on the server, with a look at each workflow that they find.
+"""Finds what waits for a person: it searches the server, and looks at each workflow that a search finds.
 
-An order tells by itself what it waits for, if a worker answers for it; where none does, the server's view of
-its pending activities must do. What a workflow cannot tell, because it is stuck on a bug, on a file, or for
-want of a worker, the server knows. So no workflow is open and without progress and yet not listed.
+An order reports what it waits for, if a worker answers its queries; otherwise the server's view of its
+pending activities must do. If a workflow cannot report, because it is stuck on a bug or a file or has no
+worker, the server still knows. So every open workflow that makes no progress is listed.
 
-The cost: eight searches, four questions about queues, and two or three calls for each workflow that they
-find, a few at a time.
+The cost: eight searches, a count, some questions about task queues, and two or three calls for each workflow
+found, a few workflows at a time.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ Look = Callable[[WorkflowExecution], Awaitable[Sequence[Concern]]]
 
 @dataclass
 class AttentionFinder:
-    """For one look at everything. Raises the SDK's RPCError when the server fails."""
+    """One search for all concerns: make a new one for each. Raises the SDK's RPCError if the server fails."""
 
     temporal: Client
     status: OrderStatusReader
@@ -65,15 +65,15 @@ class AttentionFinder:
     book: str
     slow_after: timedelta
     among: str | None = None
-    """A condition on the workflows that are looked at. None: all."""
+    """A visibility condition that limits which workflows are looked at; None for all."""
     _now: datetime = field(default_factory=lambda: datetime.now(UTC))
     _served: bool = True
-    """Whether anybody takes work from the task queue."""
+    """Whether a worker takes work from the task queue."""
     _others: list[str] = field(default_factory=list[str])
-    """Workers of another book."""
+    """The identities of workers that serve another book."""
     _unanswered: int = 0
     _told: set[str] = field(default_factory=set[str])
-    """IDs of orders that are listed already."""
+    """The IDs of orders that are already listed."""
     _orders_of_batches: Counter[str] = field(default_factory=Counter[str])
 
     async def concerns(self) -> AsyncGenerator[Concern]:
@@ -117,8 +117,8 @@ class AttentionFinder:
             yield about_batch(ConcernKind.BATCH_ORDERS, name, reason)
 
     async def _on_deserted_versions(self) -> AsyncGenerator[Concern]:
-        """Nobody but workers of its version takes a pinned workflow's work; what has none yet is the current
-        one's. The server is asked only where a worker has a version."""
+        """Yield a concern for each version with open workflows and no worker. A pinned workflow needs a
+        worker of its own version; a workflow that has none yet needs one of the current version."""
         for name in sorted(self.workers.deployments) if self._served else ():
             there = await describe_deployment(self.temporal, name)
             current = in_full(there.routing_config.current_deployment_version)
@@ -134,7 +134,7 @@ class AttentionFinder:
                     yield about_all(ConcernKind.NO_WORKER_OF_VERSION, reason)
 
     async def _on_deserted_queues(self) -> AsyncGenerator[Concern]:
-        """Orders of this book that were submitted to another task queue than ours, and nobody serves it."""
+        """Yield the orders of this book that were submitted to another task queue, which no worker serves."""
         elsewhere = f"TaskQueue != {visibility.quoted(self.task_queue)}"
         query = visibility.all_of(_ORDERS, RUNNING, elsewhere, self.among)
         served: dict[str, bool] = {}
@@ -155,7 +155,7 @@ class AttentionFinder:
         return visibility.all_of(visibility.on_queue(self.task_queue), *conditions, self.among)
 
     async def _looked_at(self, query: str, look: Look) -> AsyncGenerator[Concern]:
-        """In the order in which they were found, so many at once."""
+        """Look at the workflows that the query finds, WATCH_AT_ONCE side by side, in the order found."""
         found: list[WorkflowExecution] = []
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
             found.append(execution)
@@ -178,7 +178,7 @@ class AttentionFinder:
         else:
             silence = await stuck.why_silent(self.temporal, described, workers=self._served)
             concerns = list(stuck.order_by_server(described, silence))
-        if concerns:  # else the server's word of its status is older than the order's own
+        if concerns:  # without any, the server's list is older than the order's own status
             self._told.add(waiting.order_id)
             self._orders_of_batches.update([waiting.batch] if waiting.batch else [])
         return concerns
@@ -204,7 +204,7 @@ class AttentionFinder:
         self, waiting: WaitingOrder, described: WorkflowExecutionDescription, progress: OrderProgress
     ) -> Sequence[Concern]:
         if progress.status is OrderStatus.NEEDS_ATTENTION:
-            return list(concerns_of(progress, batch=waiting.batch))  # of which the server does not know yet
+            return list(concerns_of(progress, batch=waiting.batch))  # the server's list is older
         moments = [at for step in progress.children for at in (step.started_at, step.closed_at) if at]
         moved = max(moments, default=described.start_time)
         if progress.closed or self._now - moved < self.slow_after:
@@ -216,7 +216,7 @@ class AttentionFinder:
         return [replace(waiting, since=moved).concern(ConcernKind.NO_PROGRESS, keeps, step=step)]
 
     async def _between_books(self, execution: WorkflowExecution) -> Sequence[Concern]:
-        """An order of another book, or one that a worker of another book has refused."""
+        """Return a concern for an order of another book, or one that another book's worker has refused."""
         waiting = waiting_order(execution, execution.start_time)
         theirs = await execution.memo_value(BOOK, default="")
         if theirs not in ("", self.book):
@@ -230,7 +230,7 @@ class AttentionFinder:
         return [waiting.concern(ConcernKind.OTHER_BOOK, reason)] if reason else ()
 
     async def _ask(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
-        """A first round of queries in vain is enough to know that no worker answers."""
+        """Query the order. After one full round without an answer, ask no more: no worker answers."""
         if not self._served or self._unanswered >= policy.WATCH_AT_ONCE:
             return None
         progress = await self.status.by_workflow(described)
@@ -247,7 +247,7 @@ class AttentionFinder:
         return [await stuck.on_bug(self.temporal, described)]
 
     async def _running_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
-        """A page that cannot be read is read again without limit."""
+        """Return a concern for a batch whose activity fails again and again: its retries have no limit."""
         described = await self._described_if_open(execution)
         fails = described and stuck.what_fails(
             described, least_attempts=domain_policy.RETRIED_AGAIN_AND_AGAIN

@@ -1,8 +1,8 @@
-"""What a hand needs for what waits, besides why it does: how much money, whose it is, by which IDs the
-gateways know it, what was tried last, and who is on it. Whose it is, only the server knows, as long as it has
-what a workflow was started with.
+"""Adds to concerns what a person needs to settle them: the amount, the customer, the gateways' IDs, the last
+attempt that failed, and who has taken each. Only the server knows the customer, as long as it has the
+workflow's input.
 
-The cost: a query for all, and for each order two queries and a call, a few at a time.
+The cost: one query for all orders, and for each order two queries and a call, a few orders at a time.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from order_system.infra.temporal.executions import side_by_side
 from order_system.orders.details import Receipt, receipts_of
 
 TOLD_IN_FULL = 500
-"""Orders, those of the first concerns. Of more only the amount is told."""
+"""How many orders get all particulars, from the first concern on. The others get only the amount."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class _Look:
 async def with_particulars(
     concerns: Sequence[Concern], book: SqlOrderBook, runs: OrderRuns, links: ProviderLinks
 ) -> list[Concern]:
-    """The same ones, with what is known of their orders. Raises the SDK's RPCError."""
+    """Return the same concerns with what is known of their orders. Raises the SDK's RPCError."""
     of_orders = {each.order_id: each for each in concerns if each.order_id}
     records = await book.find(list(of_orders))
 
     async def look(order_id: str) -> _Look:
         ref = ref_of(of_orders[order_id], records.get(order_id))
         receipts: Sequence[Receipt] = ()
-        with suppress(NewerBook):  # of what we do not understand nothing is said, and of the others all
+        with suppress(NewerBook):  # an order whose journal we cannot read goes without receipts
             receipts = receipts_of(ref, await book.journal(ref), links)
         return _Look(await runs.order_of(ref), receipts, *await book.history(ref))
 
@@ -60,7 +60,7 @@ async def with_particulars(
 
 
 def ref_of(concern: Concern, record: SubmissionRecord | None) -> SubmissionRef:
-    """Of an order that the book does not know yet, its workflow's."""
+    """Return the book's submission; if the book has none yet, one with the workflow's run ID."""
     if record is not None:
         return record.ref
     return SubmissionRef(order_id=concern.order_id or "", submission=concern.run_id or "", fingerprint="")
@@ -78,7 +78,7 @@ def _told(concern: Concern, record: SubmissionRecord | None, look: _Look) -> Con
         "tried": tried[-1] if tried else None,
     }
     bill = record if record and record.total is not None else look.order  # the book has none before payment
-    if concern.kind is ConcernKind.UNDELIVERED:  # no gateway and no money waits for it
+    if concern.kind is ConcernKind.UNDELIVERED:  # it concerns no gateway and no money
         told = {}
     elif concern.refund:
         submission = ref_of(concern, record).submission

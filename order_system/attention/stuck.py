@@ -1,4 +1,4 @@
-"""What the server alone knows of workflows that cannot speak for themselves."""
+"""Concerns about workflows that cannot report for themselves, built from what the server knows of them."""
 
 import shlex
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ from workflows.failures import root_cause
 PROBLEMS = SearchAttributeKey.for_keyword_list("TemporalReportedProblems")
 
 _LAST_EVENTS = 10
-"""Among them is the failure that the workflow task is retried for."""
+"""Events to read from the end of a history: the failure that has the workflow task retried is among them."""
 _MOST_CHARACTERS = 300
 
 
 def order_id_of(execution: WorkflowExecution) -> str:
-    """Of an order or of one of its steps; else its workflow ID."""
+    """Return the order ID of an order's workflow or one of its steps; for any other, the workflow ID."""
     return execution.typed_search_attributes.get(ORDER_ID) or order_id_in(execution.id)
 
 
@@ -48,8 +48,8 @@ def waiting_order(execution: WorkflowExecution, since: datetime | None = None) -
 
 
 def order_by_server(order: WorkflowExecutionDescription, silence: str) -> Iterator[Concern]:
-    """Of an order that needs attention and does not answer: its pending undos, or else a hold. `silence` is
-    why it does not."""
+    """Yield the concerns of an order that needs attention and answers no query: its pending undos, or else a
+    hold. `silence` says why it does not answer."""
     waiting = waiting_order(order)
     undos = pending_undos(order)
     for step, reason in undos.items():
@@ -63,7 +63,7 @@ def order_by_server(order: WorkflowExecutionDescription, silence: str) -> Iterat
 
 
 def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int = 1) -> str | None:
-    """The first of its pending activities that has failed at least so often, or was paused."""
+    """Describe the first pending activity that was paused, or failed and is at attempt `least_attempts`."""
     for activity in described.raw_description.pending_activities:
         if activity.last_failure.message and activity.attempt >= least_attempts:
             what = f"{activity.activity_type.name}, attempt {attempt_that_failed(activity)}: "
@@ -74,14 +74,14 @@ def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int =
 
 
 async def why_silent(temporal: Client, order: WorkflowExecutionDescription, *, workers: bool) -> str:
-    """Why it does not answer a query: a worker may run, and its code fail."""
+    """Say why an order answers no query: its code fails, or no worker answers."""
     tried_again = order.raw_description.pending_workflow_task.attempt > 1
     failure = await _task_failure(temporal, order) if workers and tried_again else None
     return f"its code fails ({failure})" if failure else "no worker answers for it"
 
 
 def refused_for_its_book(described: WorkflowExecutionDescription) -> str | None:
-    """What a worker of another book said last of a pending activity."""
+    """Return the message by which a worker of another book refused a pending activity; None without one."""
     failures = (activity.last_failure for activity in described.raw_description.pending_activities)
     refused = (each for each in failures if each.application_failure_info.type == WrongBook.__name__)
     return next((each.message for each in refused), None)
@@ -116,7 +116,7 @@ async def undelivered(sending: WorkflowExecution) -> list[Concern]:
 
 
 async def stuck_refund(temporal: Client, order_id: str, refund: Refund) -> Concern:
-    """Of a fulfilled order. Asked for again, one that no workflow is at work on goes on where it stood."""
+    """Return the concern about an unfinished refund. To ask for it again resumes one without a workflow."""
     workflow_id, order = refund_workflow_id(order_id, refund.refund_id), shlex.quote(order_id)
     found = await describe(temporal, workflow_id)
     if found is not None and found.status is WorkflowExecutionStatus.RUNNING:
@@ -143,13 +143,13 @@ async def stuck_refund(temporal: Client, order_id: str, refund: Refund) -> Conce
 
 
 def _reported(stuck: WorkflowExecutionDescription) -> str:
-    """`category=WorkflowTaskFailed, cause=...` as the server puts it, without the names."""
+    """Return the server's `category=WorkflowTaskFailed`, `cause=...` without the names before the `=`."""
     problems = stuck.typed_search_attributes.get(PROBLEMS) or ()
     return ", ".join(problem.partition("=")[2] or problem for problem in problems)
 
 
 async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -> str | None:
-    """The words of the failure, which only the history has."""
+    """Return the message of the failed workflow task, which only the history has."""
     history = await temporal.workflow_service.get_workflow_execution_history_reverse(
         GetWorkflowExecutionHistoryReverseRequest(
             namespace=temporal.namespace,

@@ -1,4 +1,4 @@
-"""Everything that waits for a person, as a program asks for it, and what it comes to."""
+"""Lists and counts everything that waits for a person, and sums up its money."""
 
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Iterable
@@ -48,7 +48,7 @@ _NOBODYS = "its workflow has ended without closing it: what it charged and holds
 
 @dataclass
 class WhatWaits:
-    """The half of `client.AttentionClient` that only looks."""
+    """The read-only half of `client.AttentionClient`."""
 
     _temporal: Client
     _book: SqlOrderBook
@@ -66,10 +66,10 @@ class WhatWaits:
     async def attention(
         self, *, slow_after: timedelta = policy.ORDER_TAKES_AT_MOST
     ) -> AsyncGenerator[Concern]:
-        """What waits for a person, with all that a hand needs, and nothing if all is well: orders that have
-        not moved for `slow_after`, too, and submissions that are open in the book without a workflow. First
-        what keeps them all, then the oldest. Visibility is eventually consistent: an order that has just
-        begun or ceased to wait may show a second late."""
+        """Yield all concerns with their particulars: first those that stop everything, then the oldest. They
+        include orders that have not moved for `slow_after`, and submissions that are open in the book without
+        a workflow. Visibility is eventually consistent: an order that has just begun or ceased to wait may
+        show a second late."""
         async with reaching_server():
             found = [each async for each in self._found(slow_after)]
             found.sort(key=_place)
@@ -82,7 +82,7 @@ class WhatWaits:
             return len([each async for each in self._found(policy.ORDER_TAKES_AT_MOST)])
 
     async def about(self, order_ids: Collection[str]) -> list[Concern]:
-        """What `attention` lists about these orders, without what a hand needs."""
+        """Return what `attention` lists about these orders, without the particulars."""
         among = f"{ORDER_ID.name} IN ({', '.join(map(visibility.quoted, order_ids))})"
         async with reaching_server():
             found = [each async for each in self._found(policy.ORDER_TAKES_AT_MOST, among)]
@@ -110,7 +110,7 @@ class WhatWaits:
             yield about_schedule(asleep, self._temporal.namespace)
 
     async def _in_book(self, slow_after: timedelta) -> AsyncGenerator[Concern]:
-        """What no open order tells of: the book has it."""
+        """Yield the concerns that only the book shows, since no open order reports them."""
         for order_id, refund in await self._refunds_under_way():
             if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
                 yield await stuck_refund(self._temporal, order_id, refund)
@@ -130,8 +130,8 @@ class WhatWaits:
             yield about_server(stranded)
 
     async def _refunds_under_way(self) -> list[tuple[str, Refund]]:
-        """With the order's ID: those that the book has noted, and those that run without that, since their
-        first transaction did not come through."""
+        """Return each refund with its order's ID: those that the book has noted, and those that run unnoted,
+        since their first transaction failed."""
         noted = await self._book.refunds_under_way()
         found = {(order_id, each.refund_id): each for order_id, refunds in noted.items() for each in refunds}
         before = visibility.started_before(datetime.now(UTC) - policy.ATTENTION_AFTER)
@@ -143,7 +143,7 @@ class WhatWaits:
         return [(order_id, refund) for (order_id, _), refund in found.items()]
 
     async def all_quiet(self) -> str:
-        """What may be said if nothing waits, and what was looked at."""
+        """Return the sentences to show if nothing waits, with how many workers and orders there are."""
         async with reaching_server():
             workers = await self.workers.at_work()
             kind = visibility.of_type(OrderFulfillmentWorkflow)
@@ -156,7 +156,7 @@ class WhatWaits:
 
 
 def _place(concern: Concern) -> tuple[bool, datetime]:
-    """First what keeps them all; then the oldest; at last, of which nobody knows since when."""
+    """The sort key: first what stops everything, then the oldest, last what has no known beginning."""
     about_one = bool(concern.order_id or concern.batch or concern.server or concern.event_id)
     return about_one, concern.since or datetime.max.replace(tzinfo=UTC)
 
@@ -168,12 +168,12 @@ _SEVERAL = {
     ConcernKind.STUCK_REFUND: "refunds are stuck",
     ConcernKind.UNDELIVERED: "events not delivered",
 }
-"""The kinds of which people speak in other words than of one."""
+"""The plural of the kinds whose name cannot serve as one."""
 
 
 def sums_of(concerns: Iterable[Concern]) -> list[str]:
-    """`3 undos are stuck: 1,059.97 USD, 20.00 EUR`, for each kind that has money in it; each order once.
-    And how many events."""
+    """Return a text like `3 undos are stuck: 1,059.97 USD, 20.00 EUR` for each kind that has money in it, and
+    the number of undelivered events. The money of an order counts once per kind."""
     found: defaultdict[ConcernKind, list[Concern]] = defaultdict(list)
     for concern in concerns:
         if concern.amount or concern.event_id:

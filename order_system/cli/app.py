@@ -1,4 +1,4 @@
-"""The commands of `starter.py`. What each needs is loaded when it runs: so `--help` need not wait for it."""
+"""The commands of `starter.py`. A command's module is loaded only when it runs, which makes `--help` fast."""
 
 import sys
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ async def samples(
     as_json: Json = False,
 ) -> int:
     """Submit sample orders under the next free numbers and watch them."""
-    from order_system.cli.orders.samples import run_samples  # noqa: PLC0415 - as of all commands
+    from order_system.cli.orders.samples import run_samples  # noqa: PLC0415 - as all commands
 
     return await run_samples(embedded=embedded, keep=keep, scenario=scenario, strict=strict, as_json=as_json)
 
@@ -62,7 +62,7 @@ _COMMANDS = {
     "orders.forget:forget": "Delete what tells of the customers of closed orders.",
     "batches.listing:batches": "List batches, the newest first, each once with its newest run.",
     "attention.listing:attention": "List what waits for a person, with the commands that answer it.",
-    "attention.answers:take": "Say that you are on it: on what these orders wait for.",
+    "attention.answers:take": "Take on what these orders wait for, so that others know who is on it.",
     "attention.answers:resolve": "Answer an undo that is stuck: try it again now, or say that it was handled "
     "by hand.",
     "attention.answers:retry": "Run the failed step of a held order once more, and only that step.",
@@ -87,7 +87,7 @@ _GROUPS = {
     "keys:keys": "List the keys that seal what the Temporal server holds; make and destroy them.",
     "rollouts:rollout": "Check whether a new build of the workers may go on; move to it what waits.",
 }
-"""Each is an App of its own, with commands below it."""
+"""The groups of commands: each is an App of its own."""
 for place, words in _COMMANDS.items():
     name = place.partition(":")[2].replace("_", "-")
     app.command(f"order_system.cli.{place}", help=words, help_epilogue=epilogue_of(name))
@@ -110,7 +110,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
 
 
 def _in_plain_words(misuse: CycloptsError) -> str:
-    """Cyclopts has plain words for most; not for what `samples` is given, where a command was meant."""
+    """Return a clear message. Cyclopts has none for words that `samples` gets where a command was meant."""
     tokens, chain = misuse.unused_tokens or [], misuse.command_chain or ()
     if isinstance(misuse, UnknownCommandError) and tokens[0].startswith("-"):
         return "Options come after the command."
@@ -124,10 +124,10 @@ def _in_plain_words(misuse: CycloptsError) -> str:
 
 
 def _suggestion(unknown: str) -> str:
-    """By the names alone, since cyclopts would load every command to say so."""
+    """Suggest a command by the names alone, since cyclopts would load every command for that."""
     names = sorted(name for name in app if not name.startswith("-"))
     near = get_close_matches(unknown.lower(), names, n=1, cutoff=0.7)
-    if not near and any(map(str.isdigit, unknown)):  # as most IDs of orders have
+    if not near and any(map(str.isdigit, unknown)):  # most order IDs have a digit
         near = [f"status {unknown}"]
     return f'Did you mean "{near[0]}"?' if near else f"Available commands: {', '.join(names)}."
 
@@ -138,13 +138,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def run_command(arguments: Sequence[str] | None) -> int:
-    """Raises what the command raises, and InvalidUsage."""
+    """Run one command. Raises what the command raises, and InvalidUsage."""
     try:
         code: Any = await app.run_async(
             arguments, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as misuse:
-        # Like every other mistake in one line, not in a box.
+        # In one line, as every other mistake, and not in a box.
         raise InvalidUsage(f"{_in_plain_words(misuse)} See starter.py --help.") from None
     except ImportError as failure:
         if getattr(failure.__cause__, "name", None) not in ("examples", "examples.compare"):

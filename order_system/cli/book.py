@@ -1,4 +1,4 @@
-"""`starter.py audit` and `migrate`: the order book held against the outside world, and its tables."""
+"""`starter.py audit` and `migrate`: compare the order book with the outside world, and migrate its tables."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from order_system.infra.temporal.servers import server_of
 from order_system.orders.on_server import TemporalOrderRuns
 
 MAX_VIOLATIONS = 10
-"""Shown of each check; `--json` has them all."""
+"""The most violations shown of each check; `--json` has them all."""
 
 
 async def audit(*, as_json: Json = False) -> int:
@@ -26,7 +26,7 @@ async def audit(*, as_json: Json = False) -> int:
         try:
             async with reaching_server():
                 temporal = await connect()
-                await server_of(temporal)  # a namespace that is not there has completed nothing, and says so
+                await server_of(temporal)  # raises if the namespace is missing: it would seem empty
             runs = TemporalOrderRuns(temporal)
         except ServerUnreachable:
             screen.say("no Temporal server answers: what has completed there was not compared")

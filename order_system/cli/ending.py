@@ -1,4 +1,4 @@
-"""How the program ends: an exit code always, one clear line for people, and never a traceback."""
+"""How the program ends: always with an exit code and one clear line for people, never with a traceback."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from order_system.domain.errors import OrderSystemError, ServerUnreachable
 from order_system.infra import policy
 
 SIGNALLED = 128
-"""Plus the number of the signal: the exit code of a program that was stopped by it."""
+"""This plus a signal's number is the exit code of a program that the signal stopped."""
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ Command = Callable[[], Coroutine[Any, Any, int]]
 
 
 def run_to_exit_code(command: Command) -> int:
-    """Run it; Ctrl-C and SIGTERM cancel it, so that whatever it has opened is closed."""
+    """Run the command. Ctrl-C and SIGTERM cancel it, so that it closes all that it has opened."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # better a `?` than no answer, on a terminal without UTF-8
@@ -33,7 +33,7 @@ def run_to_exit_code(command: Command) -> int:
     except (asyncio.CancelledError, KeyboardInterrupt):
         code, message = SIGNALLED + (received[0] if received else signal.SIGINT), "stopped"
     except (BrokenPipeError, SystemExit):
-        # Whoever read our output has left (`| head`); rich says so by SystemExit. Nothing more to say, not
+        # The reader of our output has left (`| head`); rich raises SystemExit then. Print nothing more, not
         # even what is still in the buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNALLED + signal.SIGPIPE
@@ -62,13 +62,13 @@ async def _cancelled_by_signals(command: Command, received: list[int]) -> int:
     try:
         return await running
     finally:
-        # The SDK's own threads may still be letting go of Python objects. If the interpreter ends under
-        # them, it aborts (`PyGILState_Release`, status 134) in a fair share of short runs; measured.
+        # The SDK's threads may still release Python objects. If the interpreter ends meanwhile, the process
+        # aborts (`PyGILState_Release`, status 134) in a fair share of short runs; measured.
         await asyncio.sleep(policy.LAST_BREATH.total_seconds())
 
 
 async def until_interrupted(work: Awaitable[object] | None = None) -> None:
-    """Wait for Ctrl-C, and take it as the answer instead of an interruption; do that `work` meanwhile."""
+    """Do the `work` until its end or Ctrl-C, which is a normal end here. Without `work`, wait for Ctrl-C."""
     try:
         await (work or asyncio.Event().wait())
     except asyncio.CancelledError:
@@ -78,8 +78,8 @@ async def until_interrupted(work: Awaitable[object] | None = None) -> None:
 
 @contextmanager
 def dying_at_once() -> Generator[None]:
-    """For a read that blocks the event loop, which then hears of no signal: let signals end the program as
-    they end any other."""
+    """Let signals end the program at once, as they end any other. This is for a read that blocks the event
+    loop, which notices no signal then."""
     before = [
         (signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler)),
         (signal.SIGTERM, signal.signal(signal.SIGTERM, signal.SIG_DFL)),

@@ -1,4 +1,4 @@
-"""`starter.py gateways`: which gateways are in place, what each needs, and do they keep their promises?"""
+"""`starter.py gateways`: which gateways are in place, what each needs, and whether it keeps its promises."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -65,7 +65,7 @@ async def check_promises(
 
 
 def _view(finding: Finding) -> Text:
-    """Lines that do not wrap."""
+    """Show a finding in lines that do not wrap."""
     styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
     told = Text(str(finding), no_wrap=True, overflow="ignore")
     told.stylize(styles[finding.verdict], 0, len(str(finding).partition("\n")[0]))
@@ -73,7 +73,7 @@ def _view(finding: Finding) -> Text:
 
 
 def _port(port: Port, name: str | None) -> dict[str, Any]:
-    """Raises InvalidSettings."""
+    """Describe a port for `--json` and the table. Raises InvalidSettings."""
     models = own_settings(port, find_factory(port, name)) if name else []
     names = names_of(port)
     return {

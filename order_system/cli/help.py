@@ -1,4 +1,4 @@
-"""What `--help` teaches beyond the options, in lines of at most 79 columns."""
+"""The texts of `--help` besides the options, in lines of at most 79 columns."""
 
 import textwrap
 from pathlib import Path
@@ -22,12 +22,12 @@ _ANSWERING = ("resolve", "retry", "give-up")
 
 
 def text_of(*names: str) -> str:
-    """`texts/<name>.txt`, one below the other."""
+    """Join the texts of `texts/<name>.txt`, one below the other."""
     return "\n\n".join((_TEXTS / f"{name}.txt").read_text("utf-8").rstrip("\n") for name in names)
 
 
 def epilogue_of(command: str) -> str:
-    """What its `--help` ends with: its own text, if it has one."""
+    """Return the end of a command's `--help`: its own text, if it has one."""
     texts = [command, "answering"] if command in _ANSWERING else [command]
     return text_of(*texts) if (_TEXTS / f"{command}.txt").exists() else MORE_HELP
 
@@ -52,6 +52,6 @@ def _shown(default: object) -> str:
 
 
 ENVIRONMENT = f"\n\n{text_of('environment')}\n{_settings()}"
-"""Settings are listed from their own definition, so that none is forgotten here."""
+"""The settings are listed from their definition, so that none is missing here."""
 
 EPILOGUE = text_of("starter") + ENVIRONMENT

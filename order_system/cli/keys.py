@@ -1,4 +1,4 @@
-"""`starter.py keys`: what seals payloads at the Temporal server. `web-key`: who may use pages and API."""
+"""`starter.py keys`: the keys that seal payloads at the Temporal server. `web-key`: keys of pages and API."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from order_system.infra.temporal.executions import needing_key
 from order_system.infra.web_keys import Role, new_key
 
 _NAMED = 20
-"""Of those that need a key: the first ones."""
+"""How many of those that need a key an error names."""
 
 keys = App(name="keys", help_epilogue=MORE_HELP)
 
@@ -64,8 +64,8 @@ async def retire(
     embedded: Embedded = False,
     as_json: Json = False,
 ) -> int:
-    """Destroy a key for good: nobody ever reads again what it has sealed. It is refused, and what needs the
-    key is named, while anything that is open on the Temporal server does."""
+    """Destroy a key for good: nobody can ever read again what it has sealed. While something that is open on
+    the Temporal server needs the key, this is refused, and names what needs it."""
     file, screen = key_file(), Screen(as_json=as_json)
     if key_id not in [key.id for key in file.all()]:
         raise InvalidUsage(f"there is no key {key_id} in the file; `starter.py keys` lists them")
@@ -92,7 +92,7 @@ async def web_key(
     /,
     *,
     name: Annotated[
-        str | None, Parameter(help="Of whoever is to hold it: it stands beside what they do.")
+        str | None, Parameter(help="The holder's name, which is noted beside what they do.")
     ] = None,
     days: Annotated[
         int, Parameter(help="How long it is good; by default 90.", validator=Number(gte=1, lte=3650))
@@ -110,7 +110,7 @@ async def web_key(
 
 
 def key_file() -> KeyFile:
-    """Raises InvalidUsage."""
+    """Return the file that ORDER_KEYS names. Raises InvalidUsage."""
     if (file := load_settings().key_file) is None:
         raise InvalidUsage("ORDER_KEYS names no file by its path: make a key by `openssl rand -base64 32`")
     return KeyFile(file)

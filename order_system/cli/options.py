@@ -1,5 +1,5 @@
-"""What the commands share, and what takes no time to load: their exit codes and their options, of which some
-are times as people type them: a day, a moment, or how long ago."""
+"""The exit codes and options that commands share; this module takes no time to load. Some options are times
+as people type them: a day, a moment, or how long ago."""
 
 import re
 from datetime import UTC, datetime
@@ -18,13 +18,13 @@ Embedded = Annotated[
     bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
 ]
 Strict = Annotated[bool, Parameter(help="Exit with 4 if an order was not fulfilled.")]
-OrderId = Annotated[str, Parameter(help="For example ORDER-001. The ID of one of its workflows does, too.")]
+OrderId = Annotated[str, Parameter(help="For example ORDER-001, or the ID of one of its workflows.")]
 Since = Annotated[str | None, Parameter(help="From then on: 24h (ago), 2026-11-25 or 2026-11-25T08:00.")]
 Before = Annotated[str | None, Parameter(help="Only earlier than that: likewise.")]
 
 
 def moment(text: str | None) -> datetime | None:
-    """In UTC unless it says its zone. Raises InvalidUsage."""
+    """Read a time, which is in UTC unless it has a zone. Raises InvalidUsage."""
     if text is None:
         return None
     try:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 ANSWER_SHOWN = timedelta(seconds=5)
-"""How long a command that answered goes on looking at what comes of it."""
+"""How long a command that has sent an answer goes on looking at its result."""
 
 WORD_ABOUT_WAITING = timedelta(seconds=10)
 """A command that has waited this long for a workflow says so: perhaps no worker runs."""

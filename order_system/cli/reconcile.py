@@ -1,4 +1,4 @@
-"""`starter.py reconcile`: one run of the reconciler, now, and what it did."""
+"""`starter.py reconcile`: run the reconciler once, now, and show what it did."""
 
 from collections.abc import Iterator
 
@@ -38,7 +38,7 @@ async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int
 
 @group()
 def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
-    """For people: a row for each order that something was done about, and a line that sums up."""
+    """Show people a row for each order that the reconciler handled, and a line that sums up."""
     columns = (Column("Order", no_wrap=True), Column("What became of it", no_wrap=True))
     table = FittingTable(*columns, Column("Detail", overflow="fold"), header_style="bold")
     for name, style, tally in _kinds(report):
@@ -71,7 +71,7 @@ def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
 
 
 def _kinds(report: ReconciliationReport) -> Iterator[tuple[str, str, Tally]]:
-    """Those about which something was, or is to be, done."""
+    """Yield the kinds of results that have rows of their own: something was done, or is still to be done."""
     yield "settled", "green", report.settled
     yield "fulfilled", "green", report.fulfilled
     yield "had happened: given back", "green", report.doubts_undone

@@ -1,4 +1,4 @@
-"""`starter.py rollout`: may a build of the workers take more; and what waits, taken to it."""
+"""`starter.py rollout`: check whether a build of the workers may go on, and move waiting orders to it."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ From = Annotated[str | None, Parameter(name="--from", help="A build ID: all that
 
 @rollout.command
 async def check(*, as_json: Json = False) -> int:
-    """May this build go on? Run it from the build's own code, before each ramp. Exit code 1: it may not.
+    """Tell whether this build may go on. Run it from the build's own code, before each ramp. Exit code 1: no.
 
     It replays every open workflow, audits the order book, and compares the orders that the build has run with
     those of others. It changes nothing.
@@ -47,7 +47,7 @@ async def check(*, as_json: Json = False) -> int:
 async def move(*, of_build: From = None, as_json: Json = False) -> int:
     """Take held and stuck orders to this build, with their children, and their batch. Safe to repeat.
 
-    Run it from the build's own code: each is replayed before. Exit code 1: something was not moved.
+    Run it from the build's own code: each is replayed first. Exit code 1: something was not moved.
     """
     if (version := this_version()) is None:
         raise InvalidUsage(f"set {NAME} and {BUILD}: they name the version to move to")
@@ -82,5 +82,5 @@ def _view(verdict: Verdict) -> Group:
 
 
 def _lines(*lines: str) -> Group:
-    """None of which wraps."""
+    """Show lines that do not wrap."""
     return Group(Text("\n".join(lines), no_wrap=True, overflow="ignore"))

@@ -1,4 +1,4 @@
-"""Where output goes: stdout for what was asked, stderr for everything that is said meanwhile; and files."""
+"""Where output goes: the result to stdout, or to files. With JSON, everything else goes to stderr."""
 
 import asyncio
 import json
@@ -22,13 +22,13 @@ from order_system.domain.errors import InvalidUsage
 from order_system.domain.progress import OrderProgress
 
 PLAIN_WIDTH = 160
-"""Columns of a table where there is no terminal to say how many there are."""
+"""The width of a table where no terminal tells its width."""
 
 TREES_AT_THE_END = 5
-"""A few orders leave their trees on the screen; of more, the table tells enough."""
+"""So many orders at most leave their trees on the screen; for more, the table tells enough."""
 
 SECONDS_BETWEEN_WORDS = 5
-"""Where there is no terminal, a long wait is told of this often."""
+"""How often a long wait is reported where there is no terminal."""
 
 Item = TypeVar("Item", bound=BaseModel)
 Orders = Mapping[str, OrderProgress]
@@ -36,7 +36,7 @@ Answer = TypeVar("Answer")
 
 
 class Screen:
-    """With `as_json`, stdout carries one JSON document and nothing else."""
+    """The output of one command. With `as_json`, stdout has one JSON document and nothing else."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -45,24 +45,24 @@ class Screen:
 
     @property
     def has_a_person(self) -> bool:
-        """Whether somebody reads our answer and may press Ctrl-C. A script or CI is left alone."""
+        """Whether a person reads our answer and may press Ctrl-C, rather than a script or CI."""
         return not self.as_json and self._out.is_terminal and sys.stdin.isatty()
 
     def answer(self, document: object, *people: RenderableType) -> None:
-        """The result of a command: `document` for programs, `people` for everybody else."""
+        """Print the result of a command: `document` for programs, or `people` for people."""
         if self.as_json:
             sys.stdout.write(json.dumps(document, indent=2) + "\n")
             sys.stdout.flush()
             return
         for renderable in people:
-            # Not cropped: a line that does not wrap is one to be copied as a whole.
+            # Not cropped: a line that does not wrap is meant to be copied as a whole.
             self._out.print(renderable, crop=False)
 
     async def answer_each(self, items: AsyncIterable[Item], most: int) -> tuple[list[Item], int]:
-        """A result of which there may be more than memory holds. For programs it is one JSON array, written
-        item by item; of a command that fails before its first item nothing is written.
+        """Print a result that may be larger than memory. For programs it is one JSON array, written item by
+        item; if the command fails before its first item, nothing is written.
 
-        Returns, for people, the first `most` items, and how many there are.
+        Returns, for people, the first `most` items, and the number of all.
         """
         first: list[Item] = []
         total = 0
@@ -78,7 +78,7 @@ class Screen:
         return first, total
 
     def say(self, message: str) -> None:
-        """A remark by the way. Never wrapped, so that links and commands can be copied."""
+        """Print a remark. It is never wrapped, so that links and commands can be copied."""
         console = self._err if self.as_json else self._out
         console.print(Text(message), soft_wrap=True)
 
@@ -88,13 +88,13 @@ class Screen:
             yield
 
     async def heard(self, work: Coroutine[Any, Any, Answer], message: str, if_late: str) -> Answer:
-        """What the work comes to. Who has waited for policy.WORD_ABOUT_WAITING is told `if_late`, once."""
+        """Return the result of the work. After policy.WORD_ABOUT_WAITING, print `if_late` once."""
         waiting = asyncio.create_task(work)
         try:
             with self.waiting(message):
                 done, _ = await asyncio.wait({waiting}, timeout=policy.WORD_ABOUT_WAITING.total_seconds())
             if not done:
-                self.say(if_late)  # on stdout, so not while the other stream turns its wheel on that line
+                self.say(if_late)  # on stdout, so not while a wheel on stderr turns in the same line
             with self.waiting(message):
                 return await waiting
         finally:
@@ -102,8 +102,8 @@ class Screen:
 
     @contextmanager
     def reading(self, what: str, total: int, *unit: ProgressColumn) -> Generator[Callable[[int], None]]:
-        """A progress bar on a terminal; yields what is told how much has been read. A `unit` other than bytes
-        has columns of its own."""
+        """Show a progress bar on a terminal; yield the function to call with how much has been read. A `unit`
+        other than bytes has its own columns."""
         told = unit or (DownloadColumn(),)
         columns = (TextColumn("{task.description}"), BarColumn(), *told, TimeRemainingColumn())
         with Progress(*columns, console=self._err, disable=not self._err.is_terminal, transient=True) as bar:
@@ -112,8 +112,8 @@ class Screen:
 
     @contextmanager
     def updating(self) -> Generator[Callable[[RenderableType, str], None]]:
-        """Yields what shows how something goes on: a picture that is renewed on a terminal, elsewhere the
-        words for it now and then; with JSON only the picture, on stderr."""
+        """Yield a function that shows progress: on a terminal a picture that is renewed, elsewhere the words
+        now and then; with JSON only the picture, on stderr."""
         console = self._err if self.as_json else self._out
         if console.is_terminal:
             with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -133,8 +133,8 @@ class Screen:
 
     @contextmanager
     def watching(self, order_ids: Sequence[str]) -> Generator[Callable[[Orders], None]]:
-        """Yields what shows how orders go on: a live display on a terminal, else a line for each change; with
-        JSON, a display on stderr if that is a terminal, else nothing."""
+        """Yield a function that shows how orders go on: a live display on a terminal, else a line for each
+        change; with JSON, a display on stderr if that is a terminal, else nothing."""
         console = self._err if self.as_json else self._out
         if console.is_terminal:
             with _live(console, len(order_ids)) as show:
@@ -155,7 +155,7 @@ class Screen:
 
 @contextmanager
 def written_whole(name: str | Path) -> Generator[IO[str]]:
-    """A file that is there only when all of it is written. Raises InvalidUsage."""
+    """Yield a file that appears only when all of it is written. Raises InvalidUsage."""
     path = Path(name)
     unfinished = path.with_name(f"{path.name}.part")
     try:
@@ -182,7 +182,7 @@ def _console(*, stderr: bool) -> Console:
 
 @contextmanager
 def _live(console: Console, total: int) -> Generator[Callable[[Orders], None]]:
-    """A few orders leave their trees behind; of more only what fits is shown, and nothing is left."""
+    """Show orders live. A few leave their trees behind; of more, only what fits is shown, and none stays."""
     few = total <= TREES_AT_THE_END
     shown: list[OrderProgress] = []
     leaving = False

@@ -1,5 +1,5 @@
-"""`starter.py serve`: pages and API; server and worker run elsewhere, or with `--embedded` here.
-`starter.py simulate`: the simulated outside world over HTTP, for whoever has set `ORDER_PAYMENTS=http`."""
+"""`starter.py serve`: pages and API. Server and worker run elsewhere or, with `--embedded`, here.
+`starter.py simulate`: the simulated outside world over HTTP, for use with `ORDER_PAYMENTS=http`."""
 
 import contextlib
 import socket
@@ -61,7 +61,7 @@ async def serve(
 
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Generator[socket.socket]:
-    """Bound before anything else is opened, so that a port in use is told at once. Raises InvalidUsage."""
+    """Bind before anything else is opened, so that a port in use shows at once. Raises InvalidUsage."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -72,7 +72,7 @@ def listening(host: str, port: int) -> Generator[socket.socket]:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen()  # whoever comes before all is open waits, and is not turned away
+            listener.listen()  # early connections wait until all is open, and are not refused
         except OSError as failure:
             raise InvalidUsage(f"{host}:{port} cannot be bound: {failure.strerror}; see --port") from None
         yield listener

@@ -1,4 +1,4 @@
-"""What a command works with: its settings, and a session with a server and the order system."""
+"""Settings for a command, and its session with a Temporal server and the order system."""
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
@@ -31,13 +31,13 @@ from order_system.orders.client import OrderClient
 
 
 def configured(*, lives_long: bool = False) -> Settings:
-    """The environment's settings, with telemetry and log as they want it. Raises InvalidSettings."""
+    """Load the settings, and set up telemetry and log by them. Raises InvalidSettings."""
     settings = load_settings()
     service, number = ("order-serve", 1) if lives_long else ("order-starter", SHORT)
     TELEMETRY.turn_on(service, number=number)
     configure_logging(settings)
-    logging.getLogger(CHANGES).propagate = lives_long  # a command says itself what came of it
-    # Each try of a call to a server that is away; the command itself says what came of it.
+    logging.getLogger(CHANGES).propagate = lives_long  # a command tells its result itself
+    # The SDK would log each try of a call to a server that is away; the command tells the result itself.
     logging.getLogger("temporalio.core").setLevel(logging.ERROR)
     return settings
 
@@ -58,7 +58,7 @@ class Session:
     ui_url: str | None
     embedded: bool
     owns_server: bool = False
-    """The embedded server was started by this command, and its Web UI ends with it."""
+    """Whether this command started the embedded server, so that its Web UI ends with the command."""
 
     @property
     def client(self) -> OrderClient:
@@ -76,12 +76,12 @@ class Session:
         return await order_meant(said, self.system.book, self.temporal)
 
     def page(self, workflow_id: str, run_id: str | None) -> str | None:
-        """In the Web UI, where parent and children are drawn as a tree."""
+        """Return the link to the Web UI's page that draws parent and children as a tree."""
         return UiLinks(self.ui_url, self.temporal.namespace).relationships(workflow_id, run_id)
 
 
 async def order_meant(said: str, book: SqlOrderBook, temporal: Client | None = None) -> str:
-    """An order's workflow says which order is meant, unless there is one that has just this ID itself."""
+    """Return the order that is meant by an order's ID or a workflow's. An order of just this ID wins."""
     order_id = order_of_workflow(said)
     if order_id is None or said in await book.find([said]):
         return said
@@ -96,8 +96,8 @@ async def order_meant(said: str, book: SqlOrderBook, temporal: Client | None = N
 async def open_session(
     settings: Settings, screen: Screen, *, embedded: bool = False, starts_orders: bool = False
 ) -> AsyncGenerator[Session]:
-    """With `embedded`, server and worker live as long as the block, and nothing else has to run. Where a
-    worker is at work on the same orders already, for another server, that server is used instead: a second
+    """Open a session. With `embedded`, server and worker live as long as the block, and nothing else has to
+    run. But if a worker already works on the same orders for another server, that server is used: a second
     one would know nothing of them.
 
     Raises ServerUnreachable, InvalidSettings, DatabaseUnready.
@@ -126,13 +126,13 @@ async def open_session(
 
 
 async def server_if_any(settings: Settings) -> Client:
-    """For what the book answers if no server does: it connects with its first call. Raises ServerUnreachable
-    if a worker is at work here for a server that does not answer."""
+    """Return a client that connects with its first call, for commands that the book alone can answer. Raises
+    ServerUnreachable if a worker is at work here for a server that does not answer."""
     return await server_of_a_worker(settings.book_folder) or await connect(lazy=True)
 
 
 async def _connected(embedded: EmbeddedServer) -> Client:
-    """Raises ServerUnreachable, with the cure if a run with --embedded has used this folder."""
+    """Connect. Raises ServerUnreachable, with the cure if a run with --embedded has used this folder."""
     try:
         return await connect()
     except ServerUnreachable as unreachable:
@@ -146,9 +146,9 @@ async def _connected(embedded: EmbeddedServer) -> Client:
 async def embedded_session(
     settings: Settings, screen: Screen, server: EmbeddedServer
 ) -> AsyncGenerator[Session]:
-    """Raises EmbeddedServerFailed, InvalidSettings, DatabaseUnready."""
+    """Run a worker on the embedded server. Raises EmbeddedServerFailed, InvalidSettings, DatabaseUnready."""
     async with server:
-        # The worker's lines would tear the display, which tells its story anyway.
+        # The worker's lines would break up the display, which shows the same.
         configure_logging(settings, file=worker_log(settings))
         temporal = await connect(server.address, server.namespace)
         async with open_order_system(settings) as system:
@@ -161,7 +161,7 @@ async def embedded_session(
 
 
 async def _seals_as_workers_do(system: OrderSystem, temporal: Client) -> None:
-    """Raises InvalidSettings, and ServerUnreachable."""
+    """Raise InvalidSettings if workers seal and we would not. Raises ServerUnreachable."""
     async with reaching_server():
         if not system.settings.keys and await system.reconciler(temporal).is_sealed():
             raise InvalidSettings(

@@ -1,4 +1,4 @@
-"""Tables for people, on whatever terminal they have."""
+"""Tables for people, which fit terminals of any width."""
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -7,11 +7,11 @@ from rich.styled import Styled
 from rich.table import Column, Table
 
 WRAPPED = 20
-"""Columns that a cell whose words may wrap must have, to be read at all."""
+"""The least width at which a cell with wrapped words can be read."""
 
 
 class FittingTable(Table):
-    """Where not all of its columns have room, each row is a block: its first cell, and the others below."""
+    """A table that shows each row as a block, its first cell above the others, if the columns do not fit."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         unlimited = options.update(max_width=10_000)

@@ -1,6 +1,6 @@
-"""Orders while they run, as people see them: trees on a terminal, elsewhere a line for each change.
+"""Shows people orders that run: trees on a terminal, elsewhere a line for each change.
 
-Pure rendering of order documents. What a customer is called and where they live is never shown.
+This only renders order documents. A customer's name and address are never shown.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ _STEP_WIDTH = 1 + max(map(len, Step))
 
 
 def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tree:
-    """The parent and its children: state, time taken, attempts, why it failed, what was undone.
+    """Draw the parent and its children: state, time taken, attempts, why it failed, what was undone.
 
     Unless `whole`, each takes one line, however long its reason is.
     """
@@ -66,7 +66,7 @@ def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tr
 
 
 def headline(order: OrderProgress, now: datetime) -> Text:
-    """The order in one line: why it fails, or else where it is."""
+    """Show the order in one line: why it fails, or else where it is."""
     line = _name_and_status(order, now)
     at = [step.step for step in order.children if step.status is StepState.RUNNING]
     line.append(f"  {cause(order) or ', '.join(at)}", style="dim")
@@ -106,7 +106,7 @@ def cause(order: OrderProgress) -> str:
 
 
 def hold_words(until: datetime, now: datetime) -> str:
-    """`2025-03-01 14:00 UTC, for another 1 h 58 m; then it is undone`."""
+    """Return a text like `2025-03-01 14:00 UTC, for another 1 h 58 m; then it is undone`."""
     left = time_between(now, until)
     return f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC, for another {left}; then it is undone"
 
@@ -115,14 +115,14 @@ def hold_words(until: datetime, now: datetime) -> str:
 
 
 def live_orders(orders: Sequence[OrderProgress], now: datetime, *, rows: int) -> Iterator[RenderableType]:
-    """As many as fit into `rows` lines: first those under way and those that need somebody."""
+    """Show as many orders as fit into `rows` lines: first those under way and those that need a person."""
     urgency = (OrderStatus.NEEDS_ATTENTION, OrderStatus.TERMINATED, OrderStatus.RUNNING)
     urgent_first = sorted(orders, key=lambda order: order.status not in urgency)
     shown = {order.order_id for order in urgent_first[:rows]}
     left = rows - len(shown)
     in_full: set[str] = set()
     for order in urgent_first[:rows]:
-        # A hold and a note take a line more each.
+        # A hold and a note take one more line each.
         lines = _TREE_LINES - 1 + bool(order.note) + bool(order.held_until)
         if lines > left:
             break

@@ -1,4 +1,4 @@
-"""`starter.py webhooks`: try the receiver out, and answer what could not be delivered."""
+"""`starter.py webhooks`: try the receiver out, and send again or drop undelivered events."""
 
 import uuid
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ webhooks = App(name="webhooks", help_epilogue=MORE_HELP)
 
 @webhooks.command(name="test")
 async def try_out(
-    url: Annotated[str | None, Parameter(help="Of the receiver, instead of ORDER_WEBHOOKS_URL.")] = None,
+    url: Annotated[str | None, Parameter(help="The receiver's, instead of ORDER_WEBHOOKS_URL.")] = None,
     /,
     *,
     as_json: Json = False,

@@ -1,4 +1,4 @@
-"""The command line of `worker.py`, for whoever gives it arguments; without any, it is not loaded."""
+"""The command line of `worker.py`, which loads this module only if it is given arguments."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _INTRODUCTION = (
 
 
 def run_command(arguments: Sequence[str], serve: Callable[[int], int]) -> int:
-    """Have it serve in so many processes as the command line asks for; or show help.
+    """Serve in as many processes as the command line asks for, or show help.
 
     Returns the exit code. Raises InvalidUsage, and what `serve` raises.
     """
@@ -66,5 +66,5 @@ def _number_of(processes: str) -> int:
 
 
 def _cores() -> int:
-    """That this process may run on: fewer than the machine has, if a container or `taskset` says so."""
+    """Count the cores that this process may use: a container or `taskset` may allow fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

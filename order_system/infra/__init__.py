@@ -1,2 +1,2 @@
-"""What a process of ours stands on: settings, log, database, Temporal server, and other processes. It knows
-names and errors, and no order, no batch."""
+"""What each of our processes needs: settings, log, database, Temporal server, and other processes. This
+package knows the domain's names and errors, but no orders and no batches."""

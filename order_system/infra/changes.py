@@ -1,5 +1,5 @@
-"""Who changed what: a line for each change that somebody asks for, by page, API and command alike. `logs.py`
-says where it goes. Notes are not in it, since they may name a customer: the order book has them."""
+"""The log of changes: one line for each change that a person asks for, by page, API or command. `logs.py`
+says where it goes. It has no notes, since a note may name a customer; the order book has the notes."""
 
 import getpass
 import logging
@@ -17,7 +17,7 @@ Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 log = logging.getLogger(CHANGES)
 acting: ContextVar[str | None] = ContextVar("acting", default=None)
-"""The name of the key that a request has brought. None: a command, and its user acts."""
+"""The name of the key that came with the request. None in a command, where the system's user acts."""
 
 
 def user_here() -> str:
@@ -28,13 +28,13 @@ def user_here() -> str:
 
 
 def note(did: str, what: str, outcome: str) -> None:
-    user, _, host = user_here().rpartition("@")  # in full it would look like an e-mail address, and be hidden
+    user, _, host = user_here().rpartition("@")  # user@host.name would be redacted as an e-mail address
     who = acting.get() or f"{user}@{host.partition('.')[0]}"
     log.info("change", extra={"who": who, "did": did, "what": what, "outcome": outcome})
 
 
 def noted(did: str) -> Callable[[Method], Method]:
-    """A method whose calls are noted, with what it is first told of and what it returns."""
+    """Make a decorator: each call of the method is noted, with its first argument and its result."""
 
     def of(method: Method) -> Method:
         @wraps(method)
@@ -56,8 +56,8 @@ def noted(did: str) -> Callable[[Method], Method]:
 
 
 def _named(thing: Any, *names: str) -> str:
-    """Never a model as a whole, which may hold what is personal."""
-    if isinstance(thing, tuple):  # what came of it, and how things stand then
+    """Return the first of these attributes as text; never a whole model, which may hold personal data."""
+    if isinstance(thing, tuple):  # the result, and the order's state after it
         thing = cast("tuple[object, ...]", thing)[0]
     if thing is None or isinstance(thing, bool):
         return {None: "done", True: "started", False: "already running"}[thing]

@@ -1,5 +1,5 @@
-"""The environment is read here, into models of settings; only OpenTelemetry's own variables are read in
-`telemetry/process.py`. What is wrong is told in one line: which variable it is, why, and the cure."""
+"""Reads the environment into models of settings; only `telemetry/process.py` reads OpenTelemetry's own
+variables. An error is told in one line: which variable is wrong, why, and the cure."""
 
 import os
 from difflib import get_close_matches
@@ -13,8 +13,8 @@ from order_system.domain.errors import InvalidSettings
 from order_system.infra.redaction import without_secrets
 
 _MISSPELT = 0.93
-"""So much alike (1: the same) a variable of yours is one of ours, and misspelt: `ORDER_PAYMENT` would leave
-payments simulated. All of ours, those of gateways included, are less alike."""
+"""A variable at least this similar to one of ours (1: the same) counts as misspelt: `ORDER_PAYMENT` would
+leave payments simulated. Our own variables, with the gateways', are less similar to each other."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -32,7 +32,7 @@ def check_spelling(model: type[BaseModel], prefix: str) -> None:
 
 
 def load_own_settings(model: type[Model], prefix: str) -> Model:
-    """A gateway's own settings, from the variables that begin with `prefix`. Raises InvalidSettings."""
+    """Read a gateway's own settings from the variables that begin with `prefix`. Raises InvalidSettings."""
     config = SettingsConfigDict(env_prefix=prefix, env_ignore_empty=True)
     from_environment = type(model.__name__, (BaseSettings, model), {"model_config": config})
     try:
@@ -44,8 +44,8 @@ def load_own_settings(model: type[Model], prefix: str) -> Model:
 
 
 def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
-    """For people: each variable of a gateway's own settings, its value (`***` if it is secret, None if it is
-    not set), whether it must be set, and what it takes."""
+    """Describe a gateway's own settings to people: each variable, its value (`***` if it is secret, None if
+    it is not set), whether it must be set, and what it takes."""
     told: list[dict[str, Any]] = []
     for name, field in model.model_fields.items():
         variable = variable_of(name, prefix)
@@ -57,7 +57,7 @@ def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
 
 
 def explained(invalid: ValidationError, model: type[BaseModel], prefix: str) -> InvalidSettings:
-    """The first problem of each setting."""
+    """Return an error that tells the first problem of each setting."""
     firsts = {problem["loc"][:1]: problem for problem in reversed(invalid.errors())}
     told = (_explain(problem, model, prefix) for problem in reversed(firsts.values()))
     return InvalidSettings(" ".join(told))
@@ -78,11 +78,11 @@ def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
     if len(problem["loc"]) > 1:  # a part of the value
         given, reason = "", f"{'a part' if given == '' else repr(problem['input'])} is not understood"
     elif problem["type"] in ("literal_error", "enum"):
-        takes = ""  # its words name all that it may be
+        takes = ""  # pydantic's message lists the possible values
     cure = "" if field.is_required() else "Unset it for the default."
     return " ".join(filter(None, (f"{variable}{given}: {reason}.", takes and f"Expected: {takes}.", cure)))
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """A database URL may hold a password, and a key is one: such values are not repeated."""
+    """Whether an error must not repeat the value: a database URL may hold a password, and a key is one."""
     return field.repr is False or "Secret" in str(field.annotation)

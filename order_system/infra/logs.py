@@ -1,8 +1,8 @@
-"""One line for each thing that happens, with the order that it happened to and without the customer.
+"""Sets up the log: each line names the order that it is about, and never the customer.
 
-The standard library's loggers (Temporal's, SQLAlchemy's, ours) and structlog's meet in one formatter. Lines
-from workflows come through `workflow.logger`, which is silent during replay; what they are about is taken
-from the log record, so that nothing here calls into a running workflow.
+The standard library's loggers (Temporal's, SQLAlchemy's, ours) and structlog's share one formatter. Lines
+from workflows come through `workflow.logger`, which is silent during replay. Their order is taken from the
+log record, so that nothing here calls into a running workflow.
 """
 
 import asyncio
@@ -31,20 +31,20 @@ from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.temporal.around import AroundActivities, CarryOut
 
 MAX_FILE_BYTES = 10_000_000
-"""Of a log file; one older file of this size is kept."""
+"""The size of a log file; one older file of this size is kept."""
 
 _HANDLER = "order-system"
 
 _STEP_OF_UNDO = {**STEP_UNDONE_BY, "void_abandoned": PIVOT}
-"""Undos are activities of the order's own workflow, or of the reconciler's, whose ID names no step."""
+"""The step of each undo: undos run in the order's own workflow or the reconciler's, whose ID has no step."""
 
 
 def configure_logging(settings: Settings, *, file: Path | None = None, process: int | None = None) -> None:
-    """Log to stderr from now on: JSON, or for people on a terminal. Idempotent.
+    """Log to stderr from now on: as JSON, or for people on a terminal. Idempotent.
 
-    With `file`, for a process whose terminal shows something else: all lines go there, as JSON, and stderr
-    gets no more than our own warnings. With `process`, for one worker process of several that share stderr:
-    each line has this number. Who changed what is in `changes.log`, too, whatever the level.
+    `file` is for a process whose terminal shows something else: all lines go to that file, as JSON, and
+    stderr gets only our own warnings. `process` is for one of several worker processes that share stderr:
+    each line has this number. Lines about changes also go to `changes.log`, whatever the level.
     """
     _quieten_libraries()
     shared: list[Processor] = [
@@ -55,7 +55,7 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
         lambda _logger, _method, event: {**TELEMETRY.log_fields(), **event},
     ]
     if process is not None:
-        # No context variable, as those are not passed on to the threads of libraries.
+        # Not a context variable, as those do not reach the threads of libraries.
         shared.append(lambda _logger, _method, event: {"process": process, **event})
     structlog.configure(
         processors=[
@@ -85,17 +85,17 @@ def _quieten_libraries() -> None:
     # Temporal would repeat its details in each message; the record's extras have them already.
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
-    # Says twice each time a database is opened that it looked at it.
+    # It logs two lines each time a database is opened.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # tells of each request
-    # A local activity that ends as its time is up. The SDK writes this past all logs.
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request
+    # The SDK warns about a local activity that ends when its time is up, and not by a logger.
     warnings.filterwarnings("ignore", "Cannot find activity to cancel")
 
 
 def _log_to(
     logger: logging.Logger, level: int | str, handlers: Mapping[logging.Handler, logging.Formatter]
 ) -> None:
-    """Instead of what an earlier call has set."""
+    """Set these handlers and this level, in the place of an earlier call's handlers."""
     for earlier in [handler for handler in logger.handlers if handler.name == _HANDLER]:
         logger.removeHandler(earlier)
         earlier.close()
@@ -121,14 +121,14 @@ def _formatter(shared: Sequence[Processor], renderer: Processor) -> logging.Form
 
 
 class ActivityLogContext(AroundActivities):
-    """Tells every log line of an activity which order, submission, step and attempt it belongs to."""
+    """Adds order, submission, step and attempt to every log line of an activity."""
 
     async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
         info = activity.info()
         ref = getattr(work.args[0], "submission", None) if work.args else None
         keep_private(work.args[0] if work.args else None)
-        # Never unbound: an attempt has a context of its own, and Temporal's line about its failure,
-        # which is logged after this returns, needs all this as well.
+        # Never unbound: each attempt has its own context, and Temporal's line about its failure, which
+        # is logged after this returns, needs these fields as well.
         structlog.contextvars.bind_contextvars(
             activity=info.activity_type,
             workflow_id=info.workflow_id,
@@ -143,7 +143,7 @@ class ActivityLogContext(AroundActivities):
 
 
 def _place(workflow_id: str, activity_type: str = "") -> dict[str, str]:
-    """`payment-ORDER-001` is the step `payment` of ORDER-001; the order's own workflow is step `order`."""
+    """Return order and step: `payment-ORDER-001` is step `payment`; the order's own workflow is `order`."""
     prefix, _, order_id = workflow_id.partition("-")
     if prefix == "order":
         return {"order_id": order_id, "step": _STEP_OF_UNDO.get(activity_type, "order")}
@@ -157,7 +157,7 @@ def _place(workflow_id: str, activity_type: str = "") -> dict[str, str]:
 def _name_the_order(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Flatten what Temporal's loggers add, under the names that all our lines use."""
     event.pop("__temporal_error_identifier", None)
-    event.pop("temporal_log", None)  # the same as the message, of the SDK's Rust half
+    event.pop("temporal_log", None)  # the SDK's Rust half repeats its message here
     ours: dict[str, Any] = {}
     for details in (event.pop("temporal_workflow", None), event.pop("temporal_activity", None)):
         if isinstance(details, dict):
@@ -172,7 +172,7 @@ def _name_the_order(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _expected_errors_in_one_line(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """A declined card or a busy gateway is no bug: forty lines of traceback would hide the ones that are."""
+    """Drop the traceback of an expected error, such as a declined card: it would hide those of real bugs."""
     exc_info: object = event.get("exc_info")
     error = cast("tuple[object, ...]", exc_info)[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, OrderSystemError | ApplicationError | TimeoutError | asyncio.CancelledError):
@@ -193,7 +193,7 @@ def _renderer(settings: Settings) -> Processor:
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
-    """Looks stderr up for each line, as a live display replaces it while it owns the terminal."""
+    """Looks up stderr for each line, since a live display replaces it while it owns the terminal."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -204,7 +204,7 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
 
 
 class _ChangesFile(WatchedFileHandler):
-    """Where it cannot be written, its lines are in the log of all."""
+    """The file of changes. If it cannot be written, its lines go to the general log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -213,5 +213,5 @@ class _ChangesFile(WatchedFileHandler):
             for handler in logging.getLogger().handlers:
                 handler.handle(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name
-        raise  # noqa: PLE0704 - it is called where one is handled
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        raise  # noqa: PLE0704 - called while an error is handled

@@ -1,5 +1,5 @@
-"""One process: how it loads our code, which event loop it runs, how it is told to stop, and that it ends with
-its parent."""
+"""How a process loads our code, which event loop it runs, how it is told to stop, and how it ends with its
+parent."""
 
 import asyncio
 import ctypes
@@ -23,7 +23,7 @@ _TOLD_BY = (signal.SIGTERM, signal.SIGINT)
 
 
 def load_extra(module: str, extra: str, because: str) -> ModuleType:
-    """A module of ours that needs the `extra`. Raises InvalidSettings if that is not installed."""
+    """Import a module of ours that needs the `extra`. Raises InvalidSettings if that is not installed."""
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
@@ -35,8 +35,8 @@ def installing(extra: str) -> str:
 
 
 def load(module: str, program: str) -> ModuleType:
-    """A module of ours. If it needs one that is missing, the program ends in one line, with exit code 2: our
-    own words say `python starter.py`, and that may be the system's Python."""
+    """Import a module of ours. If it needs a missing one, end the program with one line and exit code 2: our
+    documents say `python starter.py`, and that may run the system's Python."""
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
@@ -46,17 +46,17 @@ def load(module: str, program: str) -> ModuleType:
 
 
 def collect_less_garbage() -> None:
-    """An order, or a row of a file, makes and drops many objects, of which hardly any are in cycles. Python
-    looks for those each time that 700 more have come than gone, which took some 6 % of a plan's time."""
+    """Look for cyclic garbage less often: orders and rows of files make many objects, hardly any in cycles.
+    By default Python looks whenever 700 more objects have come than gone, some 6 % of a plan's time."""
     gc.set_threshold(20_000, 20, 20)
 
 
 def dies_with_parent(by: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
-    """A `preexec_fn`: when the *thread* that starts the child ends, the kernel sends the signal to it.
+    """Return a `preexec_fn`: the kernel sends the child the signal when the *thread* that started it ends.
 
-    Only Linux offers this; elsewhere nothing happens here, and a killed parent leaves its child running.
-    The function runs between fork and exec, where other threads' locks may be held for ever: so it makes
-    nothing but system calls, found beforehand.
+    Only Linux offers this; elsewhere the function does nothing, and a killed parent leaves its child running.
+    The function runs between fork and exec, where other threads' locks may be held for ever. So it makes
+    only system calls, which were looked up beforehand.
     """
     parent = os.getpid()
 
@@ -71,8 +71,8 @@ def dies_with_parent(by: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
 
 
 def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """uvloop if it is installed (the extra `fast`), or else asyncio's own. A worker turns its loop some 700
-    times an order, so a faster one saves much of its processor time."""
+    """Return uvloop's factory if it is installed (the extra `fast`), or else asyncio's. A worker turns its
+    loop some 700 times for each order, so a faster loop saves much processor time."""
     if find_spec("uvloop") is None:
         return asyncio.new_event_loop
     import uvloop  # noqa: PLC0415 - an extra
@@ -81,7 +81,7 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def wait_for(event: asyncio.Event, at_most: timedelta) -> None:
-    """Returns once it is set, or the time is up: look which."""
+    """Wait until the event is set or the time is up. Look at the event to see which it was."""
     with suppress(TimeoutError):
         async with asyncio.timeout(at_most.total_seconds()):
             await event.wait()
@@ -89,10 +89,10 @@ async def wait_for(event: asyncio.Event, at_most: timedelta) -> None:
 
 @contextmanager
 def stop_signal() -> Generator[asyncio.Event]:
-    """An event that is set when we are told to stop. A second signal changes nothing.
+    """Yield an event that is set when we are told to stop. A second signal changes nothing.
 
-    To be entered in the main thread, by what the process is there for. From the end of the block on the
-    signals are ignored: all is finished, and one that comes while the interpreter ends must not make a clean
+    Enter it in the main thread, around the whole work of the process. After the block the signals are
+    ignored: the work is finished, and a signal that comes while the interpreter ends must not make a clean
     end look like a death by signal.
     """
     stop = asyncio.Event()

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from order_system.domain.steps import Step
 
 _PLACES = ("reference", "tracking_number", "order_id", "key")
-"""What a template may name: the ID that the provider has given, our idempotency key, and so on."""
+"""The values that a template may name: the provider's own ID, our idempotency key, and so on."""
 
 
 def _template(text: str) -> str:
@@ -39,7 +39,7 @@ class ProviderLinks(BaseModel):
     )
 
     def link_of(self, step: Step, **known: str | None) -> str | None:
-        """The page at this step's provider. None without a template, or if it names what is not `known`."""
+        """Return the link to the step's provider. None without a template, or if a value is not `known`."""
         templates = (self.payments_link, self.warehouse_link, self.carrier_link, None)
         template = dict(zip(Step, templates, strict=True))[step]
         with suppress(KeyError):

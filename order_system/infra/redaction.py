@@ -1,5 +1,5 @@
-"""The last look at a log line, and at what the order book keeps of others' words: no names, addresses, e-mail
-or tokens get there.
+"""Keeps names, addresses, e-mail and tokens out of log lines, and out of the texts of others that the order
+book keeps.
 
 Our own code does not write them. Error texts of gateways, drivers and validators may hold them all the same.
 """
@@ -29,7 +29,7 @@ _PERSONAL_IN_TEXT = re.compile(
     rf"""(?P<key>(?P<quote>["']?)\b(?:{_PERSONAL.pattern})(?P=quote)\s*[:=]\s*)(?:'[^']*'|"[^"]*")""",
     re.IGNORECASE,
 )
-"""A model's repr or a piece of JSON inside an error message."""
+"""Matches personal values in a model's repr, or in a piece of JSON, inside an error message."""
 
 _VALUES_IN_TEXT = (
     re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),  # e-mail
@@ -46,14 +46,14 @@ _UUID_OR_DIGITS = re.compile(
 
 
 _SHORTEST = 3
-"""The code of a country or a region is in too many words."""
+"""Shorter values are not redacted: the code of a country or a region is part of too many words."""
 _private: ContextVar[Callable[[], Sequence[str]]] = ContextVar("private", default=tuple)
 
 
 def keep_private(told: object) -> None:
-    """From now on, in this context, nothing personal that this model holds is logged or kept, or left in what
-    is `redacted`: a gateway may repeat it in what it says, where no pattern tells a name from other words."""
-    # Looked for when it is asked for: most activities have nothing to say.
+    """From now on, in this context, redact the personal values that this model holds. A gateway may repeat
+    them in its messages, where no pattern can tell a name from other words."""
+    # Collected only when a text is to be redacted: most activities log nothing.
     _private.set(cache(lambda: sorted(_personal_in(told), key=len, reverse=True)))
 
 
@@ -66,12 +66,12 @@ def _personal_in(told: object, *, personal: bool = False) -> Iterator[str]:
 
 
 def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """A structlog processor, to stand right before the renderer."""
+    """Redact a log line: a structlog processor, to stand right before the renderer."""
     return {key: _clean(key, value) for key, value in event.items()}
 
 
 def redacted(model: BaseModel) -> dict[str, object]:
-    """Its fields as JSON, for who may not see what is personal."""
+    """Return the model's fields as JSON, for people who may not see personal values."""
     return {name: _clean(name, value) for name, value in model.model_dump(mode="json").items()}
 
 
@@ -91,8 +91,8 @@ def _clean(key: str, value: object) -> object:
 
 
 def clean_text(text: str, *, in_any_case: bool = False) -> str:
-    """What somebody else has said, without what looks personal, and without what is private here: as it is
-    written, or `in_any_case`, which in a log would hide parts of other words and IDs."""
+    """Redact in a text of somebody else what looks personal, and the private values of this context. Their
+    case must match, unless `in_any_case`: in a log, that would hide parts of other words and IDs."""
     for value in _private.get()():
         if in_any_case:
             text = re.sub(re.escape(value), REDACTED, text, flags=re.IGNORECASE)
@@ -111,7 +111,7 @@ def _without_card_number(found: re.Match[str]) -> str:
 
 
 def without_secrets(text: str, values: Iterable[object]) -> str:
-    """With `***` for each of the values that is secret."""
+    """Return the text with `***` in the place of each value that is a secret."""
     for value in values:
         if isinstance(value, SecretStr) and (secret := value.get_secret_value()):
             text = text.replace(secret, "***")

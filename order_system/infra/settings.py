@@ -1,4 +1,4 @@
-"""What can be set from outside, all of it `ORDER_...`. The SDK itself reads how to connect to Temporal, as
+"""All settings, read from `ORDER_...` variables. The SDK itself reads how to connect to Temporal, as
 Temporal's own tools do (`temporal/connection.py`)."""
 
 import re
@@ -27,7 +27,7 @@ from order_system.infra.web_keys import WebKey, parse_keys
 
 PREFIX = "ORDER_"
 SIMULATED = "simulated"
-"""The name of the gateways that are there as long as you have none of your own."""
+"""The name of the built-in gateways, which are used until you name your own."""
 
 InCapitals = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
 AsKeys = BeforeValidator(lambda value: parse_keys(value) if isinstance(value, str) else value)
@@ -41,17 +41,17 @@ _SIGNS = "`whsec_` and 24 to 64 random bytes in base64"
 _ANSWERED_BY: dict[Step, tuple[str, ...]] = {
     Step.PAYMENT: ("payments",),
     Step.INVENTORY: ("warehouse",),
-    Step.SHIPPING: ("carrier", "warehouse"),  # which commits the stock
+    Step.SHIPPING: ("carrier", "warehouse"),  # the warehouse commits the stock
     Step.NOTIFICATION: ("mailer",),
 }
-"""The settings that name a step's gateways."""
+"""The settings that name the gateways of each step."""
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Attempts = Annotated[int, Field(ge=1, le=policy.PATIENCE_LIMIT)]
 
 
 class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """One field a variable: `data_dir` is ORDER_DATA_DIR. Descriptions are the cure in error messages."""
+    """One field for each variable: `data_dir` is ORDER_DATA_DIR. Error messages quote the descriptions."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
@@ -70,7 +70,7 @@ class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[rep
     task_queue: str | None = Field(
         None,
         min_length=1,
-        max_length=980,  # of the 1,000 that the server takes, as the name of a step may follow
+        max_length=980,  # the server takes 1,000, and the name of a step may follow
         description="the name of the task queue that workers and clients share; unless set, "
         "order-fulfillment- and the beginning of the order book's ID",
     )
@@ -205,8 +205,8 @@ class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[rep
 
     @property
     def attempts(self) -> dict[Step, int]:
-        """That may reach the gateways of each step, before it has failed."""
-        from order_system.domain.policy import DEMO_PATIENCE, PATIENCE  # noqa: PLC0415 - and with it the SDK
+        """How many attempts may reach each step's gateways before the step has failed."""
+        from order_system.domain.policy import DEMO_PATIENCE, PATIENCE  # noqa: PLC0415 - loads the SDK
 
         def unless_set(step: Step) -> int:
             simulated = all(getattr(self, port) == SIMULATED for port in _ANSWERED_BY[step])
@@ -216,17 +216,17 @@ class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[rep
 
     @property
     def book_folder(self) -> Path | None:
-        """Where the order book's file is, and with it a word about who works on it; None for another one."""
+        """The folder of the order book's SQLite file and of `worker.lock`; None for another database."""
         return self.data_dir if self.database_url is None else None
 
     @property
     def uploads(self) -> Path:
-        """Where `serve` puts the files that are uploaded to it."""
+        """The folder where `serve` puts the files that are uploaded to it."""
         return self.data_dir / "uploads"
 
     @property
     def readable_roots(self) -> tuple[str, ...]:
-        """Below which batches read their files: first the uploads, whose folder may well be a hidden one."""
+        """The folders below which batches read files: first the uploads, whose folder may be a hidden one."""
         return (str(self.uploads), *self.file_roots)
 
     @property
@@ -238,9 +238,9 @@ class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[rep
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The environment's settings; `overrides` (field names) win, as command line options do.
+    """Read the environment's settings; `overrides` (by field name) win, as command line options do.
 
-    Raises InvalidSettings: one line that names the variable, what is wrong with it, and the cure.
+    Raises InvalidSettings with one line that names the variable, what is wrong with it, and the cure.
     """
     check_spelling(Settings, PREFIX)
     try:

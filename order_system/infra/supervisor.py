@@ -1,12 +1,12 @@
 """Keeps several worker processes running, since one Python process keeps one core busy at most.
 
-A process that ends is started again; one that dies at once again and again, after growing pauses. Told to
-stop, the supervisor has all of them drain. A process that refuses its settings ends the whole: the others
-have the same ones.
+A process that ends is started again; if it dies at once again and again, the pauses grow. When the supervisor
+is told to stop, it has all processes drain. A process that refuses its settings ends them all, since all have
+the same settings.
 
-The supervisor tells a process its number and a file, on the command line, where `ps` shows the number too. A
-process that cannot start with its settings writes why into the file, which all share, and exits with REFUSED:
-so the supervisor tells once what all of them would tell.
+The supervisor gives each process a number and a file on the command line, where `ps` shows the number, too. A
+process that cannot start with its settings writes the reason into the file, which all share, and exits with
+REFUSED. So the supervisor reports once what each process would report.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ log = structlog.stdlib.get_logger(__name__)
 FLAG = "--supervised"
 
 REFUSED = 2
-"""The exit code of a process that waiting or starting again does not help."""
+"""The exit code of a process that neither waiting nor another start can help."""
 
 _END = "\0"
 
@@ -41,7 +41,7 @@ async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event)
     Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused with what a process
     refused, once all have ended.
     """
-    with os.fdopen(os.memfd_create("refusals"), "rb") as refusals:  # in memory: no disk is full, or read-only
+    with os.fdopen(os.memfd_create("refusals"), "rb") as refusals:  # a disk may be full, or read-only
         supervisor = _Supervisor(command, stop, refusals.fileno())
         clean = await supervisor.run(processes)
         if supervisor.refused:
@@ -74,7 +74,7 @@ class Supervised:
 
     @classmethod
     def read(cls, arguments: Sequence[str]) -> Self | None:
-        """By hand: a child has a command line of one shape, and need not load what parses others."""
+        """Parse a child's command line; None for any other. This saves a child from loading cyclopts."""
         match arguments:
             case [flag, number, file] if flag == FLAG and number.isdecimal() and file.isdecimal():
                 return cls(int(number), int(file))
@@ -91,7 +91,7 @@ class _Supervisor:
         self._stop = stop
         self._file = file
         self.refused = 0
-        """The number of a process that has, the first one."""
+        """The number of the first process that refused its settings; 0 if none has."""
         self._clean = True
 
     async def run(self, processes: int) -> bool:
@@ -124,7 +124,7 @@ class _Supervisor:
             await wait_for(self._stop, pause)
 
     async def _live(self, number: int) -> dict[str, Any]:
-        """From the start of a process to its end, of which this tells for a log line."""
+        """Run a process from its start to its end, and return how it ended, for a log line."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *(*self._command, FLAG, str(number), str(self._file)),
@@ -140,7 +140,7 @@ class _Supervisor:
         if exit_code == REFUSED:
             self.refused = self.refused or number
             self._stop.set()
-        # If SIGTERM itself ended it, it was still being loaded, and had taken nothing.
+        # A process that SIGTERM itself ended was still loading, and had taken no work.
         elif self._stop.is_set() and exit_code not in (0, -signal.SIGTERM):
             what = "did not end when told to, and was killed" if killed else "died while it drained"
             log.error(f"worker process {what}", process=number, pid=process.pid, **_ending_of(exit_code))
@@ -148,7 +148,7 @@ class _Supervisor:
         return {"pid": process.pid, **_ending_of(exit_code)}
 
     async def _until_its_end(self, process: asyncio.subprocess.Process) -> bool:
-        """Or until we are told to stop: then it is told, too. Whether it had to be killed."""
+        """Wait until the process ends, and end it if we are told to stop. Returns whether it was killed."""
         ended, stopped = asyncio.create_task(process.wait()), asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -166,7 +166,7 @@ class _Supervisor:
 
 
 def _ending_of(exit_code: int) -> dict[str, int | str]:
-    """How a process ended, for a log line: a negative exit code is the signal that ended it."""
+    """Say how a process ended, for a log line. A negative exit code is the signal that ended it."""
     if exit_code >= 0:
         return {"exit_code": exit_code}
     number = -exit_code

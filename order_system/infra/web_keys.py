@@ -1,7 +1,7 @@
-"""The keys of pages and API: a role, a name for who holds it, and its secret, or better its hash and last
-day. Only what makes a secret ever prints it.
+"""The keys of pages and API. Each has a role, its holder's name, and a secret, or better the secret's hash
+and a last day. A secret is printed only when it is made.
 
-Plain SHA-256 does for a hash: our secrets are drawn from 2^256, so nobody finds one by trying, however fast.
+Plain SHA-256 is enough for the hash: our secrets have 256 random bits, so nobody finds one by trying.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from enum import StrEnum
 
 FORM = "role:secret or role@name:secret"
 HASHED = "sha256:"
-"""Before a hash, where else the secret stands."""
+"""The prefix of a hash that stands in the place of the secret."""
 SHORTEST_SECRET = 16
 _KEY = re.compile(r"(?P<role>[a-z]+)(?:@(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,63}))?:(?P<secret>[!-+\--~]+)")
-"""A secret is of printable ASCII without spaces and commas, so that a header and a setting can hold it."""
+"""A secret is printable ASCII without spaces and commas, so that a header and a setting can hold it."""
 _HASH = re.compile(r"(?P<hash>[0-9a-f]{64})(?:@(?P<last_day>\d{4}-\d\d-\d\d))?", re.ASCII)
 
 
@@ -32,22 +32,22 @@ class Role(StrEnum):
 class WebKey:
     role: Role
     name: str
-    """Who holds it: recorded with what they answer."""
+    """The holder's name: it is recorded with their answers."""
     digest: bytes = field(repr=False)
     """SHA-256 of the secret. The secret itself is not kept."""
     last_day: date | None = None
-    """On which it opens anything, in UTC. None: it has no end."""
+    """The last day, in UTC, on which the key is good. None: it never expires."""
     plain: bool = False
-    """The setting has the secret itself."""
+    """Whether the setting has the secret itself, instead of a hash."""
 
     def expired(self, now: datetime) -> str | None:
-        """In words; None while it may be used."""
+        """Say that the key has expired; None while it is good."""
         over = self.last_day is not None and now.date() > self.last_day
         return f"this key was good until {self.last_day}: ask for a new one" if over else None
 
 
 def new_key(role: Role, name: str | None, last_day: date) -> tuple[str, str]:
-    """A new secret, and what ORDER_WEB_KEYS is to have of it. Raises ValueError for what can be no name."""
+    """Make a new secret and its entry for ORDER_WEB_KEYS. Raises ValueError for an invalid name."""
     secret = secrets.token_urlsafe(32)
     holder = f"{role}@{name}" if name else role
     entry = f"{holder}:{HASHED}{hashlib.sha256(secret.encode()).hexdigest()}@{last_day}"
@@ -56,7 +56,7 @@ def new_key(role: Role, name: str | None, last_day: date) -> tuple[str, str]:
 
 
 def parse_keys(text: str) -> tuple[WebKey, ...]:
-    """`viewer:...,operator@ada:...`. Raises ValueError, which never repeats what it was given."""
+    """Parse `viewer:...,operator@ada:...`. Raises ValueError, which never repeats the text."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
         raise ValueError("names no key")
@@ -89,14 +89,14 @@ def _parsed(number: int, part: str) -> WebKey:
 
 
 def holder_of(secret: str, keys: Sequence[WebKey]) -> WebKey | None:
-    """Whose secret it is. Takes as long whichever it is, and if it is none."""
+    """Return the key with this secret. The time taken does not tell which key it is, or whether any is."""
     digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
     matches = [key for key in keys if hmac.compare_digest(key.digest, digest)]
     return matches[0] if matches and secret else None
 
 
 def is_loopback(host: str) -> bool:
-    """Of a name without its port: where pages and API answer without keys, and to that alone."""
+    """Whether a host without port is this machine's loopback: without keys, pages and API serve only that."""
     if host.lower() == "localhost":
         return True
     try:

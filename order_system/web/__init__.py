@@ -1,2 +1,2 @@
-"""Pages and API over the order book: `python starter.py serve`. Only that command imports this package, which
+"""Pages and API over the order book: `python starter.py serve`. Only that command imports this package. It
 needs the extra `[web]`."""

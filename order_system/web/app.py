@@ -1,7 +1,7 @@
 """The app: routes of API and pages behind the guards that every request passes.
 
-From the outside in: the headers of every answer; a last net for errors; who may do what; how much a request
-may send; then the routes.
+A request passes, from the outside in: the headers of every answer, a last net for errors, the Web UI's
+permission to ask, access, limits of size and time, HEAD as GET, and then the routes.
 """
 
 import socket
@@ -38,17 +38,17 @@ Submit orders and batches of orders. See where each stands. Answer what waits fo
 
 
 def create_app(services: Services) -> FastAPI:
-    """Routes over these services, for HTTP alone. Opens nothing: whoever calls it owns what they hold."""
+    """Make the app over these services. It opens nothing: the caller owns what the services hold."""
     app = FastAPI(
         title="Order fulfilment",
         version="1",
         description=DESCRIPTION,
         openapi_url="/api/openapi.json",
-        docs_url=None,  # both load their scripts from elsewhere
+        docs_url=None,  # both kinds of docs load scripts from other sites
         redoc_url=None,
         openapi_tags=api.TAGS,
-        redirect_slashes=False,  # its redirects believe the Host header
-        # Where traces are on: of what acts, since open pages look every few seconds.
+        redirect_slashes=False,  # its redirects trust the Host header
+        # Traces, if on, are of requests that act: open pages read every few seconds.
         telemetry={"operation_spans": False, "exclude": lambda scope: scope.get("method") in SAFE_METHODS},
     )
     app.state.services = services
@@ -58,7 +58,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(pages.router)
     _complete_document(app)
     answer_with_problems(app)
-    # Each wraps those before it.
+    # Each middleware wraps those before it.
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimits)
     app.add_middleware(AccessGuard, access=app.state.access)
@@ -72,7 +72,7 @@ def create_app(services: Services) -> FastAPI:
 async def serving_pages(
     system: OrderSystem, temporal: Client, ui_url: str | None, listener: socket.socket
 ) -> AsyncGenerator[None]:
-    """Pages and API for the length of the block. `listener` is bound."""
+    """Serve pages and API during the block, on the bound `listener`."""
     services = services_of(system, temporal, ui_url)
     Uploads(services.settings.uploads).sweep()
     async with serving(create_app(services), listener):
@@ -80,15 +80,15 @@ async def serving_pages(
 
 
 def _complete_document(app: FastAPI) -> None:
-    """The OpenAPI document has what FastAPI does not know of, too: the order as the strict reader takes it,
-    since we read that body ourselves, and problems, whose media type is not that of other answers."""
+    """Add to the OpenAPI document what FastAPI does not know: the order as the strict reader takes it, since
+    we read that body ourselves, and problems, which have a media type of their own."""
     made = app.openapi
     _, ours = models_json_schema(
         [(OrderForm, "validation"), (Problem, "serialization")], ref_template="#/components/schemas/{model}"
     )
 
     def document() -> dict[str, Any]:
-        described = made()  # anew, when a route has been added
+        described = made()  # FastAPI makes it again when a route is added
         described["components"]["schemas"].update(ours["$defs"])
         return described
 

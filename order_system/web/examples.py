@@ -1,5 +1,5 @@
-"""Examples of bodies and answers, for the OpenAPI document: those of `examples.json`, by name;
-and of each problem what it means, and an example of its detail."""
+"""Examples of bodies and answers for the OpenAPI document, by name, out of `examples.json`. For each problem
+there is its meaning, and an example of its detail."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,17 @@ EXAMPLES["json_lines_file"] = json.dumps(EXAMPLES["new_order"]) + "\n"
 ORDER_ID, BATCH = EXAMPLES["order"]["order_id"], EXAMPLES["batch"]["name"]
 EVENT = EXAMPLES["sent_again"]["chosen"]
 
-for name in ("answered", "cancelled", "still_undoing"):  # these say only what is different about their order
+for name in ("answered", "cancelled", "still_undoing"):  # these have only the fields that differ
     EXAMPLES[name]["order"] = {**EXAMPLES["order"], **EXAMPLES[name]["order"]}
 
 
 def answer(description: str, name: str, **more: Any) -> dict[str, Any]:
-    """A response of the document, by its example. One that has a `location` has it as a header, too."""
+    """Return a response of the OpenAPI document, by its example. A `location` in it is a header, too."""
     example = EXAMPLES[name]
     response = {"description": description, "content": {"application/json": {"example": example}}, **more}
     if "location" in example:
         header = {
-            "description": "Where it is read.",
+            "description": "The address to read it from.",
             "schema": {"type": "string"},
             "example": example["location"],
         }
@@ -29,5 +29,5 @@ def answer(description: str, name: str, **more: Any) -> dict[str, Any]:
 
 
 def text(name: str) -> dict[str, Any]:
-    """A body that is no JSON, by its example."""
+    """Return a body that is not JSON, by its example."""
     return {"schema": {"type": "string"}, "example": EXAMPLES[name]}

@@ -1,6 +1,6 @@
-"""What goes wrong, as an answer: to a program `application/problem+json` (RFC 9457), with a line for each
-mistake; to a person a page that says the same. Nothing that was sent is repeated, since it may hold a card
-number; no stack trace gets out."""
+"""Turns errors into answers: for a program `application/problem+json` (RFC 9457), with a line for each
+mistake; for a person a page that says the same. No answer repeats what was sent, since that may hold a card
+number, and none has a stack trace."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -26,7 +26,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 EXPLAINED = "/api/docs"
-"""The page that explains each type of problem; for people, though it is below /api/."""
+"""The page that explains each type of problem. It is for people, though its path begins with /api/."""
 OURS_TO_MEND = "this should not happen; the log of `starter.py serve` tells more"
 FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/static/")
 
@@ -41,10 +41,10 @@ class Mistake(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457."""
+    """What went wrong, after RFC 9457."""
 
     type: str = Field(
-        description="What `/api/docs` explains there; or `about:blank`: the status says it all.",
+        description="Where `/api/docs` explains it, or `about:blank` if the status says it all.",
         examples=["/api/docs#unknown-order"],
     )
     title: str
@@ -54,7 +54,7 @@ class Problem(BaseModel):
 
 
 class Invalid(errors.OrderSystemError):
-    """What was sent is wrong, at these places."""
+    """What was sent is wrong, at the places in `errors`."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__(
@@ -64,11 +64,11 @@ class Invalid(errors.OrderSystemError):
 
 
 class UnsupportedMediaType(errors.OrderSystemError):
-    """The body is of another type than is taken there, by its Content-Type."""
+    """The request's Content-Type is not one that the address takes."""
 
 
 class ProblemResponse(JSONResponse):
-    """Of an address that people visit it is a page, which the app's `state.bare_page` draws."""
+    """A problem as JSON; at an address that people visit, as a page, which `state.bare_page` draws."""
 
     media_type = MEDIA_TYPE
 
@@ -95,8 +95,8 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     kind: type[Exception] | None = None,
 ) -> Response:
-    """`kind`: of TYPES, or it says no more than its status."""
-    if identifier_holds_card_number(detail):  # an ID in a path, perhaps
+    """Answer with a problem. Without a `kind` of TYPES, the problem says no more than its status."""
+    if identifier_holds_card_number(detail):  # such as an ID in a path
         detail = f"what was sent {REFUSAL}"
     mistakes = [
         each.model_copy(update={"message": REFUSAL}) if holds_card_number(each.message) else each
@@ -137,13 +137,13 @@ _STATUS: dict[type[Exception], int] = {
     FileUnreachable: 503,
     errors.OrderSystemError: 502,
 }
-"""The nearest of its classes counts."""
+"""The status of each error. The nearest class of an error counts."""
 TYPES = {
     kind: to_snake(kind.__name__).replace("_", "-")
     for kind in (*_STATUS, Invalid)
     if kind is not errors.OrderSystemError
 }
-"""The names of those by which a program may tell problems of one status apart. They stay."""
+"""The names by which a program tells problems of one status apart. They never change."""
 _GONE = "the order book is gone from its place: move it back, or put a copy there and start `serve` again"
 _AGAIN = {"Retry-After": f"{policy.ASK_AGAIN.total_seconds():.0f}"}
 
@@ -154,7 +154,7 @@ def answer_to(error: Exception) -> Response:
     elif isinstance(error, HTTPException):
         if error.status_code != 400:
             return problem_response(error.status_code, error.detail, headers=error.headers)
-        # FastAPI's word for a body that it cannot decode.
+        # FastAPI answers 400 for a body that it cannot decode.
         error = Invalid([Mistake(field="", message="the body is not JSON in UTF-8, or nested too deeply")])
     if isinstance(error, Invalid):
         return problem_response(422, str(error), error.mistakes, kind=Invalid)
@@ -183,7 +183,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 def _mistake(found: Mapping[str, Any]) -> Mistake:
-    """Of pydantic's, without what was given."""
+    """Translate an error of pydantic's, without the value that was sent."""
     place: Place = tuple(found["loc"])
     inside = place[:1] in {("body",), ("query",), ("path",)}
     field = spell(place[1:] if inside else place)
@@ -191,7 +191,7 @@ def _mistake(found: Mapping[str, Any]) -> Mistake:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route may answer with, for the OpenAPI document."""
+    """Return the problems that a route may answer with, for the OpenAPI document."""
     return {status: _documented(status) for status in (401, 403, 429, *statuses)}
 
 

@@ -1,4 +1,4 @@
-"""What routes work with. They get it from the app's state, by `Given`; nothing in `web/` opens anything."""
+"""The services that routes use. A route gets them from the app's state, by `Given`; it opens none itself."""
 
 import asyncio
 import time
@@ -28,8 +28,8 @@ from order_system.web import policy
 
 @dataclass
 class WaitingCount:
-    """How many things wait for a person, by one look now and then, however many pages are open: the longer it
-    takes, the seldomer. A page waits for the first one a moment, and then shows what was known before."""
+    """How many things wait for a person. One look now and then serves all open pages; the longer a look
+    takes, the rarer looks are. A page waits a moment for the first look; later it shows the last number."""
 
     attention: AttentionClient
     _known: int | None = None
@@ -47,12 +47,12 @@ class WaitingCount:
         return self._known or 0
 
     def is_known(self, number: int, took: float) -> None:
-        """Seconds."""
+        """Take over a number that another look has found; `took` is in seconds."""
         self._known = number
         self._again_at = time.monotonic() + max(policy.PAGE_RENEWED.total_seconds(), 3 * took)
 
     def end(self) -> None:
-        """The book is about to be closed."""
+        """End the look under way, since the book is about to be closed."""
         if self._look is not None:
             self._look.cancel()
 
@@ -78,9 +78,9 @@ class Services:
     waiting: WaitingCount
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     listeners: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(policy.EVENTS_AT_ONCE))
-    """Places for those who listen to events."""
+    """The places for listeners to events."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the process is told to stop: whoever streams to a listener ends."""
+    """Set when the process is told to stop: then streams to listeners end."""
 
 
 def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Services:

@@ -1,4 +1,4 @@
-"""HTTP for as long as a block lasts, in the event loop that is there already."""
+"""Serves HTTP during a block, in the event loop that runs already."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ from order_system.web import policy
 
 
 class _PromptProtocol(H11Protocol):
-    """Hangs up where no request comes. Uvicorn waits for the first head without end, and any byte stops its
-    clock: a connection would be had for nothing, and whoever took them all would keep out everybody else."""
+    """Closes a connection on which no request comes. Uvicorn waits for a first head without end, and any byte
+    stops its clock: one client could take all connections for nothing, and keep out everybody else."""
 
     _patience: asyncio.TimerHandle | None = None
 
@@ -29,7 +29,7 @@ class _PromptProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self._answering:  # the next request may have been here already
+        if not self._answering:  # the next request may have come already
             self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -53,32 +53,32 @@ class _PromptProtocol(H11Protocol):
 class _OurServer(Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """They are the command's, as with every command."""
+        """Leave signals to the command, as everywhere."""
         yield
 
 
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]:
-    """`listener` is bound. At the end streams end at once, and other requests within policy.WEB_CLOSE."""
+    """Serve on the bound `listener`. At the end streams stop at once, other requests in policy.WEB_CLOSE."""
     config = Config(
         app,
         http=_PromptProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="warning",  # it tells of its start in colours, and we have said where it is
+        log_level="warning",  # it would announce its start in colours; the command tells the address
         access_log=False,
         server_header=False,
         limit_concurrency=policy.CONNECTIONS_AT_ONCE,
         timeout_graceful_shutdown=int(policy.WEB_CLOSE.total_seconds()),
     )
-    app.openapi()  # made now: else each of the first requests, on a thread of its own, would make it
+    app.openapi()  # made once now: else each of the first requests would make it, in a thread of its own
     server = _OurServer(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield
     finally:
-        services = getattr(app.state, "services", None)  # the pages'
+        services = getattr(app.state, "services", None)  # only pages and API have them
         if services:
             services.closing.set()
         server.should_exit = True
@@ -88,7 +88,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
 
 
 async def _ended(server: Server, running: asyncio.Task[None]) -> None:
-    """A second Ctrl-C waits for nobody."""
+    """Wait for the requests under way; a second Ctrl-C ends them."""
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:

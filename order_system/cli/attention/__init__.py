@@ -1,1 +1,1 @@
-"""What waits for a person, and the commands that answer it."""
+"""Commands that show what waits for a person, and that answer it."""

@@ -1,4 +1,4 @@
-"""`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: what a person answers."""
+"""`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: the answers of a person."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -35,11 +35,11 @@ from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Step
 from order_system.infra.changes import user_here
 
-_WHICH_STEP = "Whose undo is stuck: payment, inventory or shipping; or notification, if it was not sent."
+_WHICH_STEP = "The one whose undo is stuck: payment, inventory or shipping; or notification, if not sent."
 
 
 Named = Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")]
-More = Annotated[str, Parameter(help="More of them: each is told what came of it.")]
+More = Annotated[str, Parameter(help="More orders; the result is told for each.")]
 
 
 @Parameter(name="*")
@@ -56,7 +56,7 @@ class Options:
 
     @asynccontextmanager
     async def session(self, answer: Answer | None = None) -> AsyncGenerator[Session]:
-        """For an answer that may be given. Raises InvalidUsage."""
+        """Check the answer, and open a session for it. Raises InvalidUsage."""
         if flaw := flaw_in(answer or Answer(**self.said)):
             raise InvalidUsage(flaw)
         screen = Screen(as_json=self.as_json)
@@ -74,9 +74,9 @@ async def resolve(
     *,
     retry: Annotated[bool, Parameter(help="Try it again now.")] = False,
     handled: Annotated[bool, Parameter(help="It was done by hand; --note must say what.")] = False,
-    voided: Annotated[bool, Parameter(help="Of shipping: no parcel has gone, and none can.")] = False,
-    dispatched: Annotated[bool, Parameter(help="Of shipping: the parcel is with the carrier.")] = False,
-    refund: Annotated[str | None, Parameter(help="Of payment: the ID of the refund that is stuck.")] = None,
+    voided: Annotated[bool, Parameter(help="For shipping: no parcel has gone, and none can.")] = False,
+    dispatched: Annotated[bool, Parameter(help="For shipping: the parcel is with the carrier.")] = False,
+    refund: Annotated[str | None, Parameter(help="For payment: the ID of a refund that is stuck.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
     if retry == handled:
@@ -115,8 +115,8 @@ async def refund(
     *,
     amount: Annotated[str | None, Parameter(help="How much, in the order's currency.")] = None,
     line: Annotated[str | None, Parameter(help="The SKU of a line whose goods are given back.")] = None,
-    refund_id: Annotated[str | None, Parameter(name="--id", help="Repeated, it gives nothing twice.")] = None,
-    made_elsewhere: Annotated[str | None, Parameter(help="At the provider, as this: it is noted.")] = None,
+    refund_id: Annotated[str | None, Parameter(name="--id", help="Repeated, it refunds only once.")] = None,
+    made_elsewhere: Annotated[str | None, Parameter(help="The provider's ID of a refund to note.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
@@ -144,7 +144,7 @@ async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> 
 
 
 async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:
-    """Send it, and show what comes of it within a moment."""
+    """Send the answer, and show its result after a moment."""
     async with options.session(answer) as session:
         screen, order_id = session.screen, await session.order_meant(order_id)
         with screen.waiting(f"{order_id} is told"):
@@ -168,7 +168,7 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
 
 
 async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
-    """Once it is closed or waits for a person again; else as it is by then."""
+    """Return the order once it is closed or waits for a person, or as it is after policy.ANSWER_SHOWN."""
     order = await session.client.status(order_id)
     with suppress(TimeoutError):
         async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):

@@ -23,7 +23,7 @@ from order_system.domain.errors import InvalidUsage
 from order_system.infra.temporal.connection import outlasting
 
 MAX_SHOWN = 100
-"""Concerns in the table for people; `--json` has them all."""
+"""The most concerns shown to people; `--json` has them all."""
 
 
 _BROKEN = (ConcernKind.BUG, ConcernKind.ABANDONED, ConcernKind.BATCH_FAILED)
@@ -66,8 +66,8 @@ async def attention(
 
 @group()
 def concerns_view(found: Sequence[Concern], quiet: str) -> Iterator[RenderableType]:
-    """A block each, since a command that a table's cell breaks into lines cannot be copied. `quiet` is what
-    to say if there is none."""
+    """Show a block for each concern, since a command that a table breaks into lines cannot be copied. If
+    there is none, show `quiet`."""
     if not found:
         yield Text(quiet, style="green")
         return

@@ -1,1 +1,1 @@
-"""Commands about files of orders: plan, run, steer, outcome."""
+"""Commands about files of orders, and the batches that run them."""

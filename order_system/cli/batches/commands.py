@@ -1,4 +1,4 @@
-"""`starter.py batch`: a file of orders as one workflow. Thin over BatchClient; each returns its exit code."""
+"""`starter.py batch`: a file of orders as one workflow. Each command returns its exit code."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -96,7 +96,7 @@ async def run(
     wait: Wait = False,
     strict: Annotated[bool, Parameter(help="Start nothing if anything is wrong with the file.")] = False,
     flow: Annotated[
-        Flow | None, Parameter(help="Of orders that do not say themselves; by default ORDER_FLOW.")
+        Flow | None, Parameter(help="For orders that do not say it themselves; by default ORDER_FLOW.")
     ] = None,
     capture: Annotated[
         Capture | None, Parameter(help="Likewise, when their money is taken; by default ORDER_CAPTURE.")
@@ -218,7 +218,7 @@ async def outcome(
 
 
 def _write_new(name: str, text: str) -> None:
-    """Never over what is there: a profile is worked on by hand. Raises InvalidUsage."""
+    """Write a new file, never over an old one: people edit profiles by hand. Raises InvalidUsage."""
     try:
         with Path(name).open("x", encoding="utf-8") as file:
             file.write(text)
@@ -228,7 +228,7 @@ def _write_new(name: str, text: str) -> None:
 
 @asynccontextmanager
 async def _asking(name: str, said: str, *, as_json: bool) -> AsyncGenerator[BatchClient]:
-    """For what a batch is only told: `said` is what it does then."""
+    """Yield the client for a request to a batch, and then print `said`, which is what the batch does now."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen) as session:
         yield session.batches

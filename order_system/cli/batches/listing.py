@@ -1,4 +1,4 @@
-"""`starter.py batches`: the batches there are, and how far each has come."""
+"""`starter.py batches`: the batches, and the progress of each."""
 
 import asyncio
 from collections.abc import Sequence

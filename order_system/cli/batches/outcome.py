@@ -19,7 +19,7 @@ from order_system.domain.errors import InvalidUsage
 async def write_outcome(
     system: OrderSystem, screen: Screen, name: str, *, output: str | None, rejects: str | None
 ) -> dict[str, Any]:
-    """The outcome as a document; with the lines, unless they are written to `output`.
+    """Return the outcome as a document, with the lines unless they are written to `output`.
 
     Raises UnknownBatch, FileRefused, InvalidUsage."""
     batches = system.batch_reports()
@@ -53,7 +53,7 @@ async def write_outcome(
 
 
 def _check_names(source: str, output: str | None, rejects: str | None) -> None:
-    """Raises InvalidUsage."""
+    """Raise InvalidUsage unless source, `output` and `rejects` are different files."""
     if output and output == rejects:
         raise InvalidUsage("-o and --rejects are two files: name two")
     for name in filter(None, (output, rejects)):

@@ -16,11 +16,11 @@ from order_system.domain.batch import Fate
 from order_system.domain.order_file import FileRef
 
 MAX_SHOWN = 20
-"""Problems that a plan shows; `--json` has more, and `batch outcome` has all."""
+"""The most problems that a plan shows; `--json` has more, and `batch outcome` has all."""
 
 
 async def read_plan(system: OrderSystem, screen: Screen, file: FileRef) -> Plan:
-    """Raises FileRefused."""
+    """Plan the file with a progress bar. Raises FileRefused."""
     plan = Plan(file)
     with screen.reading("planning", file.size) as show:
         async for offset, so_far in system.batch_reports().plan(file):
@@ -35,7 +35,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 
 def problems_in_words(plan: Plan) -> str:
-    """Blank if there are none."""
+    """Count the problems by kind, in words; blank if there are none."""
     names = {"invalid": "invalid order", "duplicate": "duplicate", Fate.CONFLICT: "conflict"}
     numbers = plan.numbers()
     return ", ".join(number_of(numbers[name], told) for name, told in names.items() if name in numbers)
@@ -72,7 +72,7 @@ def _told_of(examples: Sequence[RowProblem], number: int) -> Iterator[Text]:
 
 
 def _line(problem: RowProblem) -> str:
-    """The reason of an order that is left out names no line."""
+    """Show a problem in one line. The reason of an order that is left out does not name its line."""
     where = [f"line {problem.first_line}"] if problem.is_left_out else []
     where += [problem.order_id] if problem.order_id else []
     return f"{', '.join(where)}: {problem.reason}" if where else problem.reason

@@ -1,4 +1,4 @@
-"""Reading, starting and following a batch."""
+"""How commands inspect a file, and start and follow a batch."""
 
 import asyncio
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ AS_ITS_NAME_SAYS = FileReading()
 
 
 async def inspected(file: str, reading: FileReading, settings: Settings, screen: Screen) -> FileRef:
-    """Raises FileRefused, InvalidMapping."""
+    """Inspect the file. Raises FileRefused, InvalidMapping."""
     mapping = None if reading.mapping is None else parse_mapping(reading.mapping)
     profile = None if reading.profile is None else load_profile(reading.profile)
     with screen.waiting(f"checking {file}"):
@@ -56,7 +56,7 @@ async def inspected(file: str, reading: FileReading, settings: Settings, screen:
 
 
 async def started(session: Session, name: str, *, new: bool, wait: bool) -> int:
-    """Say where the batch is; with `wait` follow it to its end."""
+    """Say where the batch is; with `wait`, follow it to its end. Returns the exit code."""
     workflow_id, screen = batch_workflow_id(name), session.screen
     link = await outlasting(partial(_link, session, workflow_id))
     if not new:
@@ -73,7 +73,7 @@ async def started(session: Session, name: str, *, new: bool, wait: bool) -> int:
 
 
 def ended_with(screen: Screen, progress: BatchProgress) -> int:
-    """The exit code, with a word about a batch that could not be run."""
+    """Return the exit code, and say why a batch could not be run."""
     if progress.status is BatchStatus.FAILED:
         screen.say(f"batch {progress.name} failed: {progress.reason}")
         return INVALID

@@ -1,4 +1,4 @@
-"""Batches as people see them while they run; and the words and colours that plan and outcome have, too."""
+"""Shows people batches that run, in words and colours that plan and outcome share."""
 
 from collections.abc import Iterator, Sequence
 
@@ -37,7 +37,7 @@ _ORDERS = (
     "not_started",
 )
 _OTHERS = ("rejected", "duplicate", "left_out")
-"""Of the file, and not run."""
+"""Rows and orders of the file that are not run."""
 
 
 def number_of(number: int, what: str) -> str:

@@ -1,1 +1,1 @@
-"""Commands about orders: submit, status, children; and the sample orders."""
+"""Commands about orders, and the sample orders."""

@@ -1,4 +1,4 @@
-"""`starter.py children`: what a batch or an order has started, and how each of it stands."""
+"""`starter.py children`: the workflows that a batch or an order has started, with their states."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -16,7 +16,7 @@ from order_system.infra.temporal.executions import WorkflowState
 from order_system.orders.relatives import Child, StartedBy
 
 MAX_SHOWN = 200
-"""Children in the table for people; `--json` has them all."""
+"""The most children in the table for people; `--json` has them all."""
 
 
 _STYLES = {
@@ -77,7 +77,7 @@ def _took(child: Child) -> str:
 
 
 def _run(child: Child) -> Text:
-    """Its ID, and what is unusual about it."""
+    """Show the run's ID, and what is unusual about it."""
     run = Text(child.run_id or "from the book")
     if child.started_by is StartedBy.ELSEWHERE:
         run.append(" (started elsewhere)", style="yellow")

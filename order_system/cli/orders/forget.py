@@ -1,4 +1,4 @@
-"""`starter.py forget`: closed orders, of whose customers nothing is kept any more."""
+"""`starter.py forget`: delete all that tells of the customers of closed orders."""
 
 from typing import Annotated
 

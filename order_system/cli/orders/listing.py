@@ -1,4 +1,4 @@
-"""`starter.py orders`: the orders that fit, as a table, as JSON, or as a file."""
+"""`starter.py orders`: the orders that match a query, as a table, as JSON, or as a file."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -72,7 +72,7 @@ async def orders(
 
 
 async def _write(path: Path, lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None) -> None:
-    """Raises InvalidUsage."""
+    """Write all orders that match to a file. Raises InvalidUsage."""
     if path.suffix[1:] not in list(ExportFormat):
         raise InvalidUsage(f"{path}: its name must end in .csv or .jsonl, which says how it is written")
     with written_whole(path) as file:
@@ -82,7 +82,7 @@ async def _write(path: Path, lists: OrderLists, wanted: OrderFilter, status: Ord
 
 @group()
 def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableType]:
-    """Why one stopped is on a line of its own, so that the others fit a narrow terminal."""
+    """Show a line for each order. Why it failed is on a second line, so that the first fits any terminal."""
     if not rows:
         yield Text("no order fits")
     told = [
@@ -101,5 +101,5 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
 
 
 def _when(moment: datetime) -> str:
-    """In UTC; of another year the day alone."""
+    """Write a moment in UTC; in another year only the day."""
     return f"{moment:%m-%d %H:%M} UTC" if moment.year == now().year else f"{moment:%Y-%m-%d}"

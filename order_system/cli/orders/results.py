@@ -1,4 +1,4 @@
-"""What came of orders, in full or in a table."""
+"""The results of orders, in full or in a table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class OrderResult:
     total: str | None = None
     outcome: OrderOutcome | None = None
     link: str | None = None
-    """Its page in Temporal's Web UI; None if only the book remembers it."""
+    """The order's page in Temporal's Web UI; None if only the book remembers the order."""
 
 
 def results_table(results: Sequence[OrderResult], now: datetime) -> FittingTable:
@@ -42,7 +42,7 @@ def results_table(results: Sequence[OrderResult], now: datetime) -> FittingTable
 
 
 def _hold_and_note(order: OrderProgress) -> Iterator[str]:
-    """Which the tree of one order shows by itself."""
+    """Yield the hold and the note, for the table; the tree of an order shows them itself."""
     if order.held_until:
         yield f"held until {order.held_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if order.note:
@@ -50,7 +50,7 @@ def _hold_and_note(order: OrderProgress) -> Iterator[str]:
 
 
 def result_lines(result: OrderResult) -> Iterator[str]:
-    """What came of an order: its parcel, or why it failed, what was given back and what is still owed."""
+    """Tell the result of an order: its parcel, or why it failed, what was undone and what still is to be."""
     order = result.order
     if result.outcome and (tracking := result.outcome.parcel.tracking_number):
         yield f"tracking {tracking}"

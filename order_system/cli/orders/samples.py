@@ -1,8 +1,8 @@
-"""`starter.py` without a command: sample orders under the next free numbers, or one that plays a story. And
-`scenarios`: which stories there are.
+"""`starter.py` without a command: submit sample orders under the next free numbers, or one that plays a
+story. And `scenarios`: list the stories.
 
-`samples.jsonl` has five orders, believable and different in what they show: one as in the documents; one
-without a region, with a fee and a discount; currencies without decimals and with three; one with many lines
+`samples.jsonl` has five realistic orders, each with something of its own: one is as in the documents; one has
+no region, but a fee and a discount; two have currencies with no decimals and with three; one has many lines
 and everything that a bill can have.
 """
 
@@ -38,7 +38,7 @@ _SAMPLE_ID = re.compile(SAMPLE_PREFIX + r"([0-9]{1,12})", re.ASCII)
 async def run_samples(
     *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, as_json: bool
 ) -> int:
-    """`keep`: an embedded server until Ctrl-C. None: where somebody is there to press it."""
+    """Run samples. `keep` an embedded server up until Ctrl-C; None: only if a person is there to press it."""
     if scenario == "list":
         return scenarios(as_json=as_json)
     if keep is not None and not embedded:
@@ -46,7 +46,7 @@ async def run_samples(
     templates = sample_orders(1) if scenario is None else [scenario_order(scenario, sample_id(1))]
     settings = configured()
     if scenario is not None and (others := not_simulated(chosen(settings))):
-        # A story's tokens mean nothing to a real gateway, or are charged.
+        # A real gateway does not know a story's tokens, or charges them.
         told = f"and {', '.join(others)} is another gateway: unset it"
         raise InvalidUsage(f"--scenario plays its story with simulated gateways, {told}")
     if embedded and scenario is not None and "faults" not in settings.model_fields_set:
@@ -91,7 +91,7 @@ def scenarios_table(scenarios: Mapping[str, Scenario]) -> FittingTable:
 
 
 def sample_orders(first_number: int) -> list[Order]:
-    """The samples under `ORDER-<first_number>` and the numbers that follow, of three digits at least."""
+    """Return the samples as `ORDER-<first_number>` and the numbers that follow, of at least three digits."""
     return [
         order.model_copy(update={"order_id": sample_id(number)})
         for number, order in enumerate(_samples(), first_number)
@@ -103,7 +103,7 @@ def sample_id(number: int) -> str:
 
 
 def next_sample_number(existing_ids: Iterable[str]) -> int:
-    """One more than the largest number in use; IDs of other kinds do not count. 1 if there is none."""
+    """Return one more than the largest number in use; 1 if there is none. Other kinds of IDs do not count."""
     numbers = (int(match[1]) for match in map(_SAMPLE_ID.fullmatch, existing_ids) if match)
     return max(numbers, default=0) + 1
 
@@ -114,8 +114,8 @@ def _samples() -> list[Order]:
 
 
 async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Order]) -> list[Order]:
-    """Under the numbers that follow the highest one in use. Another starter may look at the same moment:
-    whoever finds a number taken goes on to the next one."""
+    """Submit the orders under the numbers after the highest in use. If another starter has taken a number
+    meanwhile, try the next one."""
     number = next_sample_number(await client.known_order_ids(SAMPLE_PREFIX))
     submitted: list[Order] = []
     for template in templates:

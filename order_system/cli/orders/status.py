@@ -1,5 +1,5 @@
 """`starter.py status`: one order in full, from its workflow, or from the book when no server answers. And
-`cancel`: what comes of one."""
+`cancel`: cancel an order, and show the verdict."""
 
 from typing import Annotated
 
@@ -53,8 +53,8 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
 async def _read(
     settings: Settings, screen: Screen, order_id: str, *, embedded: bool, watch: bool
 ) -> OrderResult:
-    """With `watch`, once it is closed. Raises UnknownOrder; ServerUnreachable unless the book has the order,
-    and as closed."""
+    """Read the order; with `watch`, once it is closed. Raises UnknownOrder, and ServerUnreachable unless the
+    book has the order as closed."""
     try:
         async with open_session(settings, screen, embedded=embedded) as session:
             order_id = await session.order_meant(order_id)
@@ -74,7 +74,7 @@ async def _read(
 
 
 async def _closed(session: Session, order: OrderProgress) -> OrderProgress:
-    """Shown until then, also while it waits for a person."""
+    """Show the order until it is closed, also while it waits for a person, and return it then."""
     with session.screen.updating() as show:
         async for documents in session.client.watch([order.order_id], lambda seen: seen.closed):
             [order] = documents.values()
@@ -95,7 +95,7 @@ def _show(screen: Screen, result: OrderResult) -> None:
 
 
 def show_commands(screen: Screen, order: OrderProgress) -> None:
-    """If it waits for a person: what that person may type, ready to be copied."""
+    """If the order waits for a person, show the commands that answer it, ready to be copied."""
     concerns = list(concerns_of(order))
     if screen.as_json or not concerns:
         return

@@ -1,4 +1,4 @@
-"""`starter.py submit`: submitting orders and following them to their end. And `schema`: what it takes."""
+"""`starter.py submit`: submit orders and follow them to their end. And `schema`: the format of an order."""
 
 import asyncio
 import sys
@@ -63,8 +63,8 @@ def schema(*, as_json: Json = False) -> int:
 
 
 def read_file(name: str) -> list[Order]:
-    """The orders in a file, or in stdin if `name` is `-`. Raises InvalidOrder."""
-    # A byte more than is allowed, so that too much is refused, and an endless pipe not read for ever.
+    """Read the orders in a file, or in stdin if `name` is `-`. Raises InvalidOrder."""
+    # Read one byte more than is allowed: too much is refused, and an endless pipe is not read for ever.
     if name == "-":
         with dying_at_once():
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -78,9 +78,9 @@ def read_file(name: str) -> list[Order]:
 
 
 async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[SubmitResult]:
-    """All or nothing, as far as can be known beforehand: an order that is in conflict stops the others.
+    """Submit all orders or, if one is known to be in conflict beforehand, none.
 
-    Raises OrderConflict, with a line for each, ServerUnreachable and DatabaseUnreachable.
+    Raises OrderConflict with a line for each conflict, ServerUnreachable and DatabaseUnreachable.
     """
     submissions: list[SubmitResult] = []
     conflicts: list[str] = []
@@ -114,8 +114,8 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
 
 
 async def follow(session: Session, orders: Sequence[Order], *, keep: bool = False) -> list[OrderProgress]:
-    """Watch until each order is closed or waits for a person; then say what became of them. With `keep`,
-    an embedded server goes on until Ctrl-C. Raises OrderConflict, after that, if an order turns out to have
+    """Watch until each order is closed or waits for a person; then show the results. With `keep`, say that
+    the embedded server stays up until Ctrl-C. Raises OrderConflict at the end if an order turns out to have
     been fulfilled with other content."""
     screen = session.screen
     latest = await _watch(session, [order.order_id for order in orders])

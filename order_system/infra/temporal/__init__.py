@@ -1,1 +1,1 @@
-"""The Temporal server: reaching it, registering what it must know, asking what it sees; an embedded one."""
+"""All about the Temporal server: connecting, registering search attributes, queries, an embedded server."""

@@ -1,5 +1,5 @@
-"""What a worker does around each activity. And that it does the work of its own order book and of no other,
-whoever put two books on one task queue."""
+"""Code that a worker runs around each activity. `OwnBookOnly` refuses the work of another order book, in case
+two books share a task queue."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ CarryOut = Callable[[ExecuteActivityInput], Awaitable[Any]]
 class AroundActivities(Interceptor):
     @abstractmethod
     async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
-        """Called in the place of the activity; what it returns or raises is how the activity ends."""
+        """Run in the place of the activity, which ends with what this returns or raises."""
 
     def intercept_activity(
         self,
@@ -26,15 +26,15 @@ class AroundActivities(Interceptor):
         around = self.around
 
         class Around(ActivityInboundInterceptor):
-            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - its name
+            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
                 return await around(input, super().execute_activity)
 
         return Around(super().intercept_activity(next))
 
 
 class OwnBookOnly(AroundActivities):
-    """Refuses another book's work before an activity sees it. That is retried until a worker of that book
-    takes it. Work that names no book was started before that was noted, and is taken."""
+    """Refuses another book's work before an activity sees it. The server retries that work until a worker of
+    its book takes it. Work that names no book is older than this check, and is taken."""
 
     def __init__(self, book: str) -> None:
         self._book = book

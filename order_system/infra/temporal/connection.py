@@ -1,6 +1,6 @@
-"""Connecting to a Temporal server. TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API keys and the profiles of
-`temporal.toml` mean here what they mean to Temporal's own tools. And what the server's errors are to our
-callers."""
+"""Connects to a Temporal server, and turns the server's errors into ours. TEMPORAL_ADDRESS,
+TEMPORAL_NAMESPACE, TLS, API keys and the profiles of `temporal.toml` mean here what they mean to Temporal's
+own tools."""
 
 import asyncio
 import logging
@@ -25,17 +25,16 @@ DEFAULT_ADDRESS = "localhost:7233"
 _NOBODY_THERE = (
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,  # by the connection, as it closed: we cancel no call
+    RPCStatusCode.CANCELLED,  # the connection was closed: we cancel no call
 )
 _NEVER_CONNECTED = "Failed client connect"
-"""What the SDK says of a client that was made `lazy`: it connects with its first call."""
+"""How the SDK's error begins when a `lazy` client cannot connect with its first call."""
 CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
 
 
 async def connect(address: str | None = None, namespace: str = "default", *, lazy: bool = False) -> Client:
-    """A client for the server that the environment names; or for `address`, if there is one, which then
-    is a server of our own on this machine and needs neither TLS nor a key. A `lazy` one connects with its
-    first call.
+    """Return a client for the server that the environment names, or for `address`: that is a server of our
+    own on this machine, which needs neither TLS nor a key. A `lazy` client connects with its first call.
 
     Raises InvalidSettings, and ServerUnreachable within policy.CONNECT.
     """
@@ -69,17 +68,17 @@ async def connect(address: str | None = None, namespace: str = "default", *, laz
 
 
 def compression_to(target: str) -> GrpcCompression:
-    """Within one machine, packing costs more than it saves."""
+    """Compress nothing within one machine, where it costs more than it saves."""
     here = target.rpartition(":")[0] in ("localhost", "127.0.0.1", "[::1]")
     return GrpcCompression.NONE if here else GrpcCompression.GZIP
 
 
 @cache
 def sdk_runtime() -> Runtime:
-    """The SDK's own, whose workers send heartbeats often enough for `workers.Workers`. One a process. What
-    its Rust half has to say goes to our log: by itself it prints to stdout, into the midst of our JSON.
+    """Return the process's one SDK runtime. Its workers send heartbeats often enough for `workers.Workers`.
+    Its Rust half logs to our log; by default it would print to stdout, into the middle of our JSON.
 
-    Raises InvalidSettings if metrics cannot be shown where they are to be."""
+    Raises InvalidSettings if the metrics cannot be shown or sent where the settings say."""
     said = LoggingConfig(
         TelemetryFilter(core_level="WARN", other_level="ERROR"),
         forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),
@@ -100,15 +99,15 @@ def sdk_runtime() -> Runtime:
 
 
 def has_gone(error: RPCError) -> bool:
-    """Whether a call failed because nobody is there, and not because the server said no."""
+    """Whether a call failed because no server answers, and not because the server refused it."""
     if error.status is RPCStatusCode.UNKNOWN:
-        # So the SDK tells of a connection that broke, and a frontend of a node that is not there any more.
+        # The SDK reports a broken connection so, and the server's frontend a node that has gone.
         return "transport error" in error.message or "Error while dialing" in error.message
     return error.status in _NOBODY_THERE
 
 
 def is_about_the_namespace(error: RPCError) -> bool:
-    """A namespace that is not there is no word about anything in it."""
+    """Whether the namespace is missing, which says nothing about any workflow in it."""
     return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
@@ -125,8 +124,8 @@ def says_there_is_none(error: RPCError) -> bool:
 
 
 async def if_there(answer: Awaitable[Found]) -> Found | None:
-    """None only if the server says that there is no such thing, or that nothing can have that ID: it takes no
-    empty one, no very long one, no run's that it has not given. Raises its RPCError for all other trouble."""
+    """Await the answer. None only if the server says that there is no such thing, or that the ID is invalid:
+    empty, very long, or unlike any run ID. Raises the server's RPCError for all other trouble."""
     try:
         return await answer
     except RPCError as error:
@@ -148,7 +147,7 @@ def _profile_from_environment() -> ClientConnectConfig:
 
 
 def _brief(failure: str) -> str:
-    """The SDK prints Rust structures; people need the one part of them that says what happened."""
+    """Return the one part that says what happened, out of the Rust structures that the SDK prints."""
     for sign, meaning in (
         ("Connection refused", "connection refused"),
         ("dns error", "no such host"),
@@ -163,8 +162,8 @@ def _brief(failure: str) -> str:
 
 @asynccontextmanager
 async def reaching_server() -> AsyncGenerator[None]:
-    """No caller sees a gRPC error. Raises ServerUnreachable, InvalidSettings for a namespace that is not
-    there, and OrderSystemError if the server refuses."""
+    """Turn gRPC errors into ours. Raises ServerUnreachable, InvalidSettings for a namespace that does not
+    exist, and OrderSystemError if the server refuses a call."""
     try:
         yield
     except RPCError as error:
@@ -172,7 +171,7 @@ async def reaching_server() -> AsyncGenerator[None]:
             raise ServerUnreachable("the Temporal server does not answer") from error
         if is_about_the_namespace(error):
             raise no_such_namespace(error) from error
-        # Only a server that is new, or that was started anew without its data, lacks them.
+        # Only a new server, or one that was restarted without its data, lacks search attributes.
         cure = "; a worker registers them within seconds" if "search attribute" in error.message else ""
         raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error
     except RuntimeError as failure:
@@ -182,8 +181,8 @@ async def reaching_server() -> AsyncGenerator[None]:
 
 
 async def outlasting(look: Callable[[], Awaitable[Found]]) -> Found:
-    """What a look finds, taken again while no server answers. Raises ServerUnreachable after
-    policy.SERVER_AWAY, and what else the look raises."""
+    """Return what `look` finds, and repeat it while no server answers. Raises ServerUnreachable after
+    policy.SERVER_AWAY, and whatever else `look` raises."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + policy.SERVER_AWAY.total_seconds()
     while True:

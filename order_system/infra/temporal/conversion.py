@@ -1,4 +1,4 @@
-"""How models and failures travel to the Temporal server, and are sealed on their way."""
+"""Converts models and failures for the Temporal server, and has them sealed where ORDER_KEYS is set."""
 
 from dataclasses import replace
 from typing import Any, Self
@@ -27,7 +27,7 @@ from order_system.infra.settings import PREFIX
 
 
 class _NotOpened(EncodingPayloadConverter):
-    """What is still sealed when it is to be read."""
+    """Raises KeyTrouble for a payload that is still sealed when it is to be read."""
 
     @property
     def encoding(self) -> str:
@@ -43,8 +43,8 @@ class _NotOpened(EncodingPayloadConverter):
 
 
 class _WithoutDefaults(PydanticJSONPlainPayloadConverter):
-    """What equals its default is left out, a third of what travels: whoever reads it has the same default. So
-    no default may ever change, but of a field that is `always_sent`."""
+    """Leaves out fields that equal their default, a third of all bytes: the reader has the same defaults. So
+    no default may ever change, except that of a field that is `always_sent`."""
 
     _json = SchemaSerializer(any_schema()).to_json
 
@@ -60,22 +60,22 @@ _SHARED = {
 
 
 class ModelPayloadConverter(CompositePayloadConverter):
-    """Models travel as JSON, by pydantic: what the SDK's `pydantic_data_converter` does, for less. The SDK
-    makes a converter anew for each workflow task; this one shares what those have in common."""
+    """Converts models to JSON with pydantic, as the SDK's `pydantic_data_converter` does, but cheaper: the
+    SDK makes a new converter for each workflow task, and all of these share their parts."""
 
     def __init__(self) -> None:
         self.converters = _SHARED
 
 
 class OutermostFailures(DefaultFailureConverter):
-    """An exception is told by itself, with the innermost calls, and not with those that it came from: what a
-    gateway's client raised inside says less to people and, with all stacks, is more than the server keeps: it
-    would forget the whole, message and all ("Failure exceeds size limit"). The worker's log has them."""
+    """Sends an exception with its innermost calls, but without its causes. What a gateway's client raised
+    inside says less to people. With all stacks a failure may exceed what the server keeps, which then drops
+    even the message ("Failure exceeds size limit"). The worker's log has the causes."""
 
     def to_failure(
         self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
     ) -> None:
-        if isinstance(exception.__cause__, KeyTrouble):  # of which the SDK says "Failed decoding arguments"
+        if isinstance(exception.__cause__, KeyTrouble):  # the outer one says "Failed decoding arguments"
             exception = exception.__cause__
         super().to_failure(exception, payload_converter, failure)
         failure.stack_trace = failure.stack_trace[-policy.FAILURE_STACK :]
@@ -84,7 +84,7 @@ class OutermostFailures(DefaultFailureConverter):
 
 
 class SealedFailures(OutermostFailures):
-    """Message and stack are where the codec seals them."""
+    """Puts message and stack where the codec seals them."""
 
     def to_failure(
         self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
@@ -97,7 +97,7 @@ class SealedFailures(OutermostFailures):
 
 
 class _Converter(DataConverter):
-    """The SDK says of each payload, several times, whose it is. Nothing of ours asks for that."""
+    """Skips the contexts that the SDK sets for each payload, several times: our converters use none."""
 
     def with_context(self, context: SerializationContext) -> Self:
         return self
@@ -109,7 +109,7 @@ data_converter = _Converter(
 
 
 def converter() -> DataConverter:
-    """With the codec, where ORDER_KEYS is set. Raises InvalidSettings."""
+    """Return the data converter, with the codec if ORDER_KEYS is set. Raises InvalidSettings."""
     ring = open_ring(load_own_settings(KeySettings, PREFIX))
     if ring is None:
         return data_converter

@@ -1,5 +1,5 @@
-"""Worker Deployment Versioning: which version of a deployment this process is, by the two variables that the
-Temporal Worker Controller for Kubernetes sets. Unset, nothing is versioned."""
+"""Worker Deployment Versioning: two variables, which the Temporal Worker Controller for Kubernetes sets, say
+which version of a deployment this process is. Without them, nothing is versioned."""
 
 from pydantic import BaseModel, Field
 from temporalio.api.deployment.v1 import WorkerDeploymentInfo
@@ -26,7 +26,7 @@ class _Variables(BaseModel):
 
 
 def this_version() -> WorkerDeploymentVersion | None:
-    """None if neither variable is set. Raises InvalidSettings."""
+    """Return the version of this process; None if neither variable is set. Raises InvalidSettings."""
     said = load_own_settings(_Variables, "TEMPORAL_")
     if said.deployment_name and said.worker_build_id:
         return WorkerDeploymentVersion(said.deployment_name, said.worker_build_id)
@@ -37,18 +37,18 @@ def this_version() -> WorkerDeploymentVersion | None:
 
 
 def deployment_config() -> WorkerDeploymentConfig | None:
-    """Of a worker: what it begins stays on its version. Raises InvalidSettings."""
+    """Return a worker's configuration: workflows stay on their first version. Raises InvalidSettings."""
     version, pinned = this_version(), VersioningBehavior.PINNED
     return version and WorkerDeploymentConfig(version, True, default_versioning_behavior=pinned)
 
 
 def in_full(version: WorkerDeploymentVersion | ApiVersion | None) -> str:
-    """As the search attribute has it; empty for what is not versioned."""
+    """Return the version as the search attribute has it; empty if there is none."""
     return f"{version.deployment_name}:{version.build_id}" if version and version.deployment_name else ""
 
 
 def is_on(version: str) -> str:
-    """A condition on workflows; for the empty version, on those that have begun on none yet."""
+    """Return the query for workflows on the version; an empty one means those that have no version yet."""
     return f"{VERSION} = {visibility.quoted(version)}" if version else f"{VERSION} IS NULL"
 
 
@@ -58,7 +58,7 @@ def is_not_on(version: str) -> str:
 
 
 async def describe_deployment(temporal: Client, name: str) -> WorkerDeploymentInfo:
-    """Empty if no worker of it has ever asked for work. Raises the SDK's RPCError."""
+    """Describe a deployment; empty if no worker of it has ever polled. Raises the SDK's RPCError."""
     request = DescribeWorkerDeploymentRequest(namespace=temporal.namespace, deployment_name=name)
     asked = temporal.workflow_service.describe_worker_deployment(request, retry=True, timeout=policy.RPC)
     return answer.worker_deployment_info if (answer := await if_there(asked)) else WorkerDeploymentInfo()

@@ -1,14 +1,14 @@
 """The embedded Temporal server: a real server for one machine, shared by all commands on one data folder.
 
-Whoever comes first starts it and owns it; whoever comes later becomes a client of it. Two lock files say who
-is who, since the kernel drops a lock with the process that held it, however that ended:
+The first process starts the server and owns it; later ones become its clients. Two lock files tell them
+apart, since the kernel drops a lock with the process that held it, however that process ended:
 
-- `temporal.lock`, exclusive: a server runs on this folder. Its owner holds it, and the server inherits it.
-- `temporal.users`, shared: somebody uses a server that another process owns. The owner waits until it can
-  take this one exclusively before it stops the server.
+- `temporal.lock`, exclusive: a server runs on this folder. Its owner holds the lock, the server inherits it.
+- `temporal.users`, shared: a process uses a server that another process owns. Before the owner stops the
+  server, it waits until it can take this lock exclusively.
 
-`temporal.json` tells clients the address. It counts only while the lock is held and the server answers, so
-one that a crash has left behind misleads nobody.
+`temporal.json` tells clients the address. It counts only while `temporal.lock` is held and the server
+answers, so a file that a crash has left behind misleads nobody.
 """
 
 import asyncio
@@ -59,11 +59,11 @@ class EmbeddedServer(ServerOptions):
         self._process: ServerProcess | None = None
         self.address: str
         self.ui_url: str | None
-        """Both are there within the block; None if the server was started without its Web UI."""
+        """Both are set within the block; `ui_url` is None if the server was started without its Web UI."""
 
     @property
     def has_run(self) -> bool:
-        """Whether orders may be on it that no other server has."""
+        """Whether a server has run on this folder before, and may have orders that no other server has."""
         return (self.data_dir / "temporal.db").exists()
 
     @property
@@ -73,7 +73,7 @@ class EmbeddedServer(ServerOptions):
 
     @property
     def runs_already(self) -> bool:
-        """Whether some process has one on this folder."""
+        """Whether some process runs a server on this folder."""
         self._make_folder()
         lock = self._try_lock("temporal.lock", fcntl.LOCK_SH)
         if lock is not None:
@@ -81,14 +81,14 @@ class EmbeddedServer(ServerOptions):
         return lock is None
 
     def ui_at(self, address: str) -> str | None:
-        """Where its Web UI is, if some process has one on this folder, and it answers at this address."""
+        """Return its Web UI's URL, if some process runs a server on this folder at this address."""
         state = self._state() if self.has_run and self.runs_already else None
         here = state and address in (state.address, state.address.replace(LOOPBACK, "localhost"))
         return state.ui_url if state and here else None
 
     @property
     def pid(self) -> int | None:
-        """Of the server, if we own it."""
+        """The server's process ID, if we own the server."""
         return self._process.process.pid if self._process else None
 
     async def __aenter__(self) -> Self:
@@ -157,7 +157,7 @@ class EmbeddedServer(ServerOptions):
         return None
 
     async def _until_nobody_else_uses_it(self, others: ExitStack) -> None:
-        """Ctrl-C ends the wait. `others` holds `temporal.users` then: nobody joins a server that stops."""
+        """Wait until all others have left, or Ctrl-C. Once they have, `others` lets no new ones join."""
         told = False
         while (users := self._try_lock("temporal.users", fcntl.LOCK_EX)) is None:
             if not told:
@@ -171,7 +171,7 @@ class EmbeddedServer(ServerOptions):
         others.callback(os.close, users)
 
     def _try_lock(self, name: str, kind: int) -> int | None:
-        """A file descriptor that holds the lock until it is closed; None if somebody else is in the way."""
+        """Return a file descriptor that holds the lock until it is closed; None if another process has it."""
         descriptor = self._open(name)
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

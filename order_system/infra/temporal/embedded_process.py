@@ -29,14 +29,14 @@ TUNING = {
     "system.forceSearchAttributesCacheRefreshOnRead": "false",
     # A workflow that is stuck on a bug is marked within seconds (TemporalReportedProblems).
     "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": "2",
-    # A closed workflow can be deleted only after the server has noted it as worked off: else every 30 s.
+    # A closed workflow can be deleted only after the server has noted it as processed, by default every 30 s.
     "history.transferProcessorUpdateAckInterval": '"2s"',
     "history.visibilityProcessorUpdateAckInterval": '"2s"',
     # Lists are written twice a second, many rows at a time, and lag behind by as much.
     "history.visibilityProcessorMaxPollRPS": "2",
     "history.visibilityTaskBatchSize": "1000",
-    # One process needs no four parts of each task queue. All four are read: an older server may have left
-    # tasks there, which nobody would ever find.
+    # One process does not need four partitions of a task queue. All four are still read, since an older
+    # server may have left tasks there.
     "matching.numTaskqueueWritePartitions": "1",
     # Batches share the workers fairly, by the fairness key of their orders.
     "matching.enableFairness": "true",
@@ -52,7 +52,7 @@ TUNING = {
 }
 PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 GARBAGE = {"GOGC": "400"}
-"""Go looks for garbage a quarter as often: some 120 MB more of memory. What the user has set wins."""
+"""Go collects garbage a quarter as often, for some 120 MB more memory. The user's own setting wins."""
 
 _TOLD_LINES = 15
 
@@ -63,11 +63,11 @@ class ServerOptions:
     _: KW_ONLY
     port: int = 7233
     ui_port: int = 8233
-    """The ports that are wanted; others if they are taken. 0: any free one."""
+    """The ports to use if they are free; any free ones if they are taken, or 0."""
     headless: bool = False
-    """Without the Web UI."""
+    """Whether to leave out the Web UI."""
     codec_endpoint: str | None = None
-    """Where the Web UI has sealed payloads opened."""
+    """The URL at which the Web UI has sealed payloads opened."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class ServerProcess:
     ui_url: str | None
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL after policy.EMBEDDED_STOP, or at once if this is cancelled."""
+        """Send SIGTERM, and SIGKILL after policy.EMBEDDED_STOP, or at once if this is cancelled."""
         try:
             self.process.terminate()
             async with asyncio.timeout(policy.EMBEDDED_STOP.total_seconds()):
@@ -93,11 +93,11 @@ class ServerProcess:
 async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
     """Start a server and wait until it answers. Raises EmbeddedServerFailed.
 
-    The server inherits the file descriptor `lock`, and with it the lock: wherever a killed owner could
-    leave its server behind, nobody starts a second one on the same files.
+    The server inherits the file descriptor `lock`, and with it the lock. So if a killed owner leaves its
+    server behind, no other process starts a second one on the same files.
     """
     programs = find_programs()
-    # The last one once more: another process may have taken a port between our look and the server's.
+    # The last one is tried twice: another process may take a port between our look and the server's.
     for program in [*programs, programs[-1]]:
         server = await _launch(program, options, lock)
         try:
@@ -112,7 +112,7 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
 
 
 def find_programs() -> list[Path]:
-    """The user's own `temporal` first, then the one that the extra `embedded` brings into the environment.
+    """Return the user's own `temporal` first, then the one that the extra `embedded` installs.
 
     Raises EmbeddedServerFailed if there is neither.
     """
@@ -130,7 +130,7 @@ def find_programs() -> list[Path]:
 
 
 async def answers(address: str) -> bool:
-    """Whether a server is there and has its namespace."""
+    """Whether a server answers and has its namespace."""
     try:
         client = await connect(address)
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=NAMESPACE))
@@ -152,7 +152,7 @@ async def _launch(program: Path, options: ServerOptions, lock: int) -> ServerPro
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**GARBAGE, **os.environ},  # noqa: TID251 - handed on
+            env={**GARBAGE, **os.environ},  # noqa: TID251 - passed on as a whole
             pass_fds=(lock,),
             start_new_session=True,  # Ctrl-C in a terminal is for us alone; we then stop the server
             preexec_fn=dies_with_parent(),
@@ -162,9 +162,9 @@ async def _launch(program: Path, options: ServerOptions, lock: int) -> ServerPro
 
 
 def _arguments(options: ServerOptions, port: int, ui_port: int) -> list[str]:
-    """Metrics, the HTTP API and the services inside take free ports by themselves. Our search attributes are
-    known from the first moment in a new folder; registering them later, or in one with history, takes the
-    server some seconds."""
+    """Return the server's arguments. It chooses free ports for metrics, the HTTP API and its inner services
+    itself. In a new folder it knows our search attributes from the start; to register them later, or in a
+    folder with history, takes it some seconds."""
     ui = ["--headless"] if options.headless else ["--ui-port", str(ui_port), "--ui-disable-news-fetch"]
     ui += ["--ui-codec-endpoint", options.codec_endpoint] if options.codec_endpoint else []
     repeated = {
@@ -180,7 +180,7 @@ def _arguments(options: ServerOptions, port: int, ui_port: int) -> list[str]:
 
 
 async def _until_it_answers(server: ServerProcess) -> bool:
-    """False if the process ended instead. Raises EmbeddedServerFailed if it does neither in time."""
+    """Wait for the server's answer; False if its process ends. Raises EmbeddedServerFailed if time is up."""
     deadline = asyncio.get_running_loop().time() + policy.EMBEDDED_START.total_seconds()
     while server.process.returncode is None:
         if await answers(server.address):
@@ -195,7 +195,7 @@ async def _until_it_answers(server: ServerProcess) -> bool:
 def _free_port(wanted: int) -> int:
     for port in (wanted, 0):
         with socket.socket() as probe:
-            # As the server does it: a port on which connections of an earlier server fade out is free.
+            # As the server does: a port with closing connections of an earlier server counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((LOOPBACK, port))

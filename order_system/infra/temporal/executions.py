@@ -1,4 +1,4 @@
-"""Looking at workflows on the server: at one, at many of them side by side, or for what a key has sealed."""
+"""Looks at workflows on the server: at one, at many side by side, or at all that need a certain key."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -23,7 +23,7 @@ Found = TypeVar("Found")
 
 
 class WorkflowState(StrEnum):
-    """Each has the name that Temporal has for it. An order that is completed is fulfilled."""
+    """The states of a workflow; the members have Temporal's names. A completed order is fulfilled."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -34,7 +34,7 @@ class WorkflowState(StrEnum):
 
 
 def state_of(execution: WorkflowExecution) -> WorkflowState:
-    """Continued as new, it runs on."""
+    """Return the workflow's state. One that has continued as new is running."""
     name = execution.status.name if execution.status else ""
     return WorkflowState.__members__.get(name, WorkflowState.RUNNING)
 
@@ -42,8 +42,8 @@ def state_of(execution: WorkflowExecution) -> WorkflowState:
 async def describe(
     temporal: Client, workflow_id: str, run_id: str | None = None
 ) -> WorkflowExecutionDescription | None:
-    """That run, or the newest one, with the words of what fails in it. None only if the server says that
-    there is no such workflow.
+    """Describe that run, or the newest one, with readable messages of the activities that fail in it. None
+    only if the server says that there is no such workflow.
 
     Raises the SDK's RPCError for every other trouble."""
     handle = temporal.get_workflow_handle(workflow_id, run_id=run_id)
@@ -54,7 +54,7 @@ async def describe(
 
 
 async def open_failure(temporal: Client, failure: Failure) -> None:
-    """Puts the message of a sealed failure where it stands in one that is not; or why it cannot be read."""
+    """Put the message of a sealed failure, or why it cannot be read, where an unsealed failure has it."""
     if failure.HasField("encoded_attributes"):
         try:
             [told] = await temporal.data_converter.decode([failure.encoded_attributes])
@@ -64,12 +64,12 @@ async def open_failure(temporal: Client, failure: Failure) -> None:
 
 
 def first_run(described: WorkflowExecutionDescription) -> str:
-    """`first_execution_run_id`: the same through a reset and through continuing as new."""
+    """Return `first_execution_run_id`, which stays the same after a reset and after continuing as new."""
     return described.raw_description.workflow_execution_info.first_run_id or described.run_id
 
 
 async def side_by_side(look: Callable[[Item], Awaitable[Found]], items: Iterable[Item]) -> list[Found]:
-    """What each look finds, in the order of the items; policy.WATCH_AT_ONCE are under way at once."""
+    """Return what each look finds, in the order of the items. At most policy.WATCH_AT_ONCE run at once."""
     places = asyncio.Semaphore(policy.WATCH_AT_ONCE)
 
     async def one(item: Item) -> Found:
@@ -80,10 +80,10 @@ async def side_by_side(look: Callable[[Item], Awaitable[Found]], items: Iterable
 
 
 async def needing_key(temporal: Client, key_id: str) -> list[str]:
-    """What is open and holds something that the key has sealed: `workflow order-ORDER-001`, say, or
-    `schedule reconciliation-1a2b3c4d`. Reads the history of every workflow
-    that is open in the namespace. Raises the SDK's RPCError when the server fails."""
-    # As an entry of a payload's metadata is written, wherever one is; before the ID stands its length.
+    """Name what is open and holds something that the key has sealed, such as `workflow order-ORDER-001` or
+    `schedule reconciliation-1a2b3c4d`. Reads the history of every open workflow in the namespace. Raises the
+    SDK's RPCError when the server fails."""
+    # The bytes of this entry in any payload's metadata. The ID's length is in them: no longer ID matches.
     sign = Payload(metadata={"encryption-key-id": key_id.encode()}).SerializeToString()[2:]
 
     async def by_run(run: WorkflowExecution) -> str | None:

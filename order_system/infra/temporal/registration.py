@@ -1,7 +1,7 @@
-"""Registering our search attributes on a Temporal server.
+"""Registers our search attributes on a Temporal server.
 
-Without them a client's start is refused, and, worse, an upsert or a child's start retries its workflow task
-for ever, while money is held. So a worker registers them before it takes anything, or does not start.
+Without them the server refuses a client's start. Worse, an upsert or a child's start retries its workflow
+task for ever, while money is held. So a worker registers them before it takes any work, or does not start.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 async def register_search_attributes(temporal: Client) -> None:
-    """Idempotent, and safe to be called by many workers at once.
+    """Register those that are missing. Idempotent; many workers may call it at once.
 
     Raises SearchAttributesMissing, and ServerUnreachable if the server goes away meanwhile.
     """
@@ -41,8 +41,8 @@ async def register_search_attributes(temporal: Client) -> None:
 
 
 async def settle_in_again(temporal: Client, settle_in: Callable[[], Awaitable[None]]) -> None:
-    """For ever: a server that comes back without its data is another one, and knows nothing of us. Within
-    seconds our search attributes are registered there, and `settle_in` does the rest."""
+    """Watch for ever for a new server in the place of ours, such as one that comes back without its data.
+    Within seconds, register our search attributes there, and call `settle_in` for the rest."""
     settled = None
     while True:
         try:
@@ -55,7 +55,7 @@ async def settle_in_again(temporal: Client, settle_in: Callable[[], Awaitable[No
         except OrderSystemError as trouble:
             log.warning("another Temporal server cannot be settled in yet", reason=str(trouble))
         except RPCError:
-            pass  # it is away, or its namespace is: the next look tells
+            pass  # the server is away, or its namespace is: the next look tells
         await asyncio.sleep(policy.BOOK_LOOK.total_seconds())
 
 
@@ -73,7 +73,7 @@ async def _missing(temporal: Client) -> list[str]:
 
 
 async def add_search_attributes(temporal: Client, names: list[str]) -> None:
-    """Already there is fine. Raises RPCError."""
+    """Add these search attributes; some may exist already. Raises RPCError."""
     request = AddSearchAttributesRequest(
         namespace=temporal.namespace, search_attributes={name: INDEXED_AS[name] for name in names}
     )
@@ -86,7 +86,7 @@ async def add_search_attributes(temporal: Client, names: list[str]) -> None:
 
 
 async def _until_known(temporal: Client) -> None:
-    """A server takes up what was added with its next look, mostly within seconds, at worst a minute."""
+    """Wait for the server's next look at its search attributes: mostly seconds, at worst a minute."""
     deadline = time.monotonic() + policy.SEARCH_ATTRIBUTES_KNOWN.total_seconds()
     query = " OR ".join(f"{name} = 'any'" for name in KINDS)
     while True:

@@ -1,8 +1,8 @@
-"""Which Temporal server a client speaks to: what the order book tells servers apart by. And which one the
-workers on a folder's order book serve, for commands that would bring one of their own.
+"""Identifies the Temporal server that a client speaks to, as the order book tells servers apart. Also finds
+the server that the workers on a folder's order book serve, for commands that would start one of their own.
 
-A worker holds `worker.lock`, shared with other workers, and whoever came last has written its server there.
-The kernel drops a lock with its process, so what a worker that is gone has written misleads nobody.
+Each worker holds a shared lock on `worker.lock`, and the last one that started has written its server there.
+The kernel drops a lock with its process, so what a dead worker has written misleads nobody.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ from order_system.infra.temporal.connection import connect
 
 
 async def server_of(temporal: Client) -> Server:
-    """Raises the SDK's RPCError when the server fails."""
+    """Identify the client's server. Raises the SDK's RPCError when the server fails."""
     request = DescribeNamespaceRequest(namespace=temporal.namespace)
     try:
         answer = await temporal.workflow_service.describe_namespace(request, retry=True, timeout=policy.RPC)
@@ -35,9 +35,9 @@ async def server_of(temporal: Client) -> Server:
 
 
 class KnownServer:
-    """The same, asked at most once in policy.SERVER_KNOWN: for what happens with every order.
+    """Identifies the client's server, but asks at most once in policy.SERVER_KNOWN: for use with every order.
 
-    Not once for ever: a worker outlives its server, and another one may take over the address."""
+    It does not ask just once, since a worker outlives its server, and another may take over the address."""
 
     def __init__(self, temporal: Client) -> None:
         self._temporal = temporal
@@ -53,20 +53,20 @@ class KnownServer:
 
 @contextmanager
 def serving_from(folder: Path | None, temporal: Client) -> Generator[None]:
-    """For the length of the block a worker of this process serves the book in the folder, if it is in one."""
+    """Note in the folder, during the block, which server this process's worker serves. None: do nothing."""
     if folder is None:
         yield
         return
     with (folder / "worker.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        with suppress(OSError):  # a full disk: it works without the word
+        with suppress(OSError):  # the disk is full: a worker works without the note, too
             written = f"{temporal.service_client.config.target_host} {temporal.namespace}"
             (folder / "worker.lock").write_text(written)
         yield
 
 
 async def server_of_a_worker(folder: Path | None) -> Client | None:
-    """None if no worker is at work on the book in the folder. Raises ServerUnreachable."""
+    """Connect to the server of the folder's workers; None if no worker runs. Raises ServerUnreachable."""
     served = _served_from(folder / "worker.lock") if folder else []
     if not served:
         return None
@@ -81,7 +81,7 @@ async def server_of_a_worker(folder: Path | None) -> Client | None:
 
 
 def _served_from(lock_file: Path) -> list[str]:
-    """Address and namespace."""
+    """Return address and namespace; empty if no worker holds the lock."""
     with suppress(FileNotFoundError), lock_file.open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

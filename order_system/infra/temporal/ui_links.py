@@ -12,7 +12,7 @@ class UiLinks:
 
     @property
     def origin(self) -> str:
-        """As a browser names it."""
+        """The Web UI's origin, as a browser names it."""
         found = urlsplit(self.ui_url or "")
         return f"{found.scheme}://{found.netloc}"
 
@@ -27,7 +27,7 @@ class UiLinks:
         return workflows and f"{workflows}/{quote(workflow_id, safe='')}/{run_id}"
 
     def runs(self, workflow_id: str) -> str | None:
-        """Where the runs of a workflow ID are listed: for one whose run is not known."""
+        """The list of a workflow ID's runs, for a workflow whose run is not known."""
         query = quote(f'WorkflowId="{workflow_id}"', safe="")
         return self._workflows and f"{self._workflows}?query={query}"
 

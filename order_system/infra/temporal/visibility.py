@@ -1,4 +1,4 @@
-"""Conditions for Temporal's visibility queries. Whatever comes from people goes through `quoted`.
+"""Conditions for Temporal's visibility queries. Any text that comes from people must go through `quoted`.
 
 Visibility is eventually consistent: a workflow that has just started or closed may not show it yet.
 """
@@ -8,11 +8,11 @@ from datetime import datetime
 
 RUNNING = "ExecutionStatus = 'Running'"
 NEWEST_RUNS = "ExecutionStatus != 'ContinuedAsNew'"
-"""Runs that ended by continuing as new are not the end of anything."""
+"""Leaves out runs that continued as new, since their workflow goes on in a newer run."""
 
 
 def quoted(text: str) -> str:
-    """As a string that a query cannot be made to run out of; a backslash escapes there, too."""
+    """Quote a text as a query's string that the text itself cannot end; a backslash escapes there, too."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 

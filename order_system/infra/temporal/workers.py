@@ -1,9 +1,9 @@
-"""Who takes work from a task queue, by the server's word.
+"""Tells which workers take work from a task queue, as far as the server knows.
 
-A worker of ours sends the server a heartbeat every policy.HEARTBEAT. One that was killed or is frozen sends
-no more, and one that is told to stop says so. Pollers say less: a long poll takes a minute, and a dead
-worker's stays listed. They decide where no heartbeat is known: an old server takes none, nor does one with
-`frontend.WorkerHeartbeatsEnabled` off (on by default in 1.32).
+Each of our workers sends the server a heartbeat every policy.HEARTBEAT. A killed or frozen worker sends no
+more, and a worker that is told to stop says so. Pollers tell less: a long poll takes a minute, and a dead
+worker's poll stays listed. Pollers decide where no heartbeat is known: an old server takes none, nor does one
+with `frontend.WorkerHeartbeatsEnabled` off (on by default in 1.32).
 """
 
 import asyncio
@@ -33,9 +33,8 @@ _NO_HEARTBEATS = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
 
 
 class Workers:
-    """Ask the same one again: it has seen who has sent a heartbeat since, whatever that machine's clock says.
-
-    Raises the SDK's RPCError when the server fails."""
+    """The workers of one task queue. Ask one instance again and again: it sees who has sent a heartbeat since
+    its last look, whatever the clock of that machine says. Raises the SDK's RPCError if the server fails."""
 
     def __init__(self, temporal: Client, task_queue: str) -> None:
         self._temporal = temporal
@@ -43,14 +42,14 @@ class Workers:
         self._looked_at = float("-inf")
         self._beats: dict[str, datetime] = {}
         self.deployments: set[str] = set()
-        """Of the workers that the last look has seen."""
+        """The deployments of the workers that the last look has seen."""
 
     async def at_work(self, version: str | None = None) -> int:
-        """How many take work, by one look; of that `version` (`deployment:build`, or empty), if named."""
+        """Count the workers that take work, in one look: all, or those of `version` (`name:build` or "")."""
         heartbeats = await self._heartbeats()
         if not heartbeats:
-            # Who has lately asked for both kinds of tasks; true of one that was killed, too, until work has
-            # waited for a while.
+            # Count those that lately asked for both kinds of tasks. A killed worker counts, too, until work
+            # has waited for a while.
             return min(map(len, await asyncio.gather(*map(self._asking_for, _KINDS))))
         looked_at, before = self._looked_at, self._beats
         self._looked_at = time.monotonic()
@@ -68,19 +67,19 @@ class Workers:
         )
 
     async def at_all_queues(self) -> int:
-        """As `at_work`; and 0 if activities wait on a queue of their step, and nobody takes them."""
+        """Return `at_work`, but 0 if activities wait on the queue of their step and no worker takes them."""
         at_work, deserted = await asyncio.gather(self.at_work(), self.deserted())
         return 0 if deserted else at_work
 
     async def deserted(self) -> list[str]:
-        """Whatever the setting is now: open orders have been given their queues before."""
+        """Name the steps' queues where work waits and no worker polls. Open orders keep their old queues."""
         queues = [step_queue(self._task_queue, step) for step in Step]
         waiting = await asyncio.gather(*(self._describe(_ACTIVITIES, queue) for queue in queues))
         told = zip(queues, waiting, strict=True)
         return [name for name, queue in told if queue.stats.approximate_backlog_count and not _asking(queue)]
 
     async def surely_at_work(self, version: str | None = None) -> int:
-        """0 only if nobody is heard of for as long as a heartbeat takes: one may have started just now."""
+        """Return `at_work`, and 0 only if it was 0 for a heartbeat's time: a worker may have just started."""
         until = time.monotonic() + policy.WORKER_HEARD.total_seconds()
         while True:
             at_work = await self.at_work(version)
@@ -89,11 +88,11 @@ class Workers:
             await asyncio.sleep(policy.WORKER_SEEN.total_seconds())
 
     async def identities(self) -> set[str]:
-        """Of those who ask for activities."""
+        """Return the identities of the workers that poll for activities."""
         return await self._asking_for(_ACTIVITIES)
 
     async def _heartbeats(self) -> list[WorkerHeartbeat]:
-        """The last one of each worker of this queue that sent one lately: the server keeps them longer."""
+        """Return the last heartbeat of each of the queue's workers, but no old ones that the server keeps."""
         since = datetime.now(UTC) - policy.HEARTBEATS_KNOWN
         queue = f"TaskQueue = {visibility.quoted(self._task_queue)}"
         request = ListWorkersRequest(
@@ -111,12 +110,12 @@ class Workers:
         return [worker.worker_heartbeat for worker in answer.workers_info]
 
     async def seen(self) -> list[WorkerHeartbeat]:
-        """The last heartbeat of each that takes work; none from a server that takes none."""
+        """Return the last heartbeat of each worker that takes work; none if the server has no heartbeats."""
         running = WorkerStatus.WORKER_STATUS_RUNNING
         return [beat for beat in await self._heartbeats() if beat.status == running and _is_fresh(beat)]
 
     async def backlog(self) -> dict[str, tuple[int, float]]:
-        """By kind of task: about how many wait for a worker, and for how many seconds the oldest has."""
+        """Return by kind of task about how many wait for a worker, and the age of the oldest in seconds."""
         of_steps = [(_ACTIVITIES, step_queue(self._task_queue, step)) for step in Step]
         asked = [(kind, self._task_queue) for kind in _KINDS] + of_steps
         queues = await asyncio.gather(*(self._describe(kind, queue) for kind, queue in asked))
@@ -141,7 +140,7 @@ class Workers:
 
 
 def _asking(queue: DescribeTaskQueueResponse) -> set[str]:
-    throttled = queue.config.queue_rate_limit.HasField("rate_limit")  # then work waits for the limit alone
+    throttled = queue.config.queue_rate_limit.HasField("rate_limit")  # then work may wait for the limit
     work_waits = not throttled and queue.stats.approximate_backlog_age.ToTimedelta() > policy.WORKER_SILENT
     since = datetime.now(UTC) - (policy.WORKER_SILENT if work_waits else policy.POLLED_WITHIN)
     return {each.identity for each in queue.pollers if each.last_access_time.ToDatetime(UTC) > since}
@@ -152,6 +151,7 @@ def _sent_at(beat: WorkerHeartbeat) -> datetime:
 
 
 def _is_fresh(beat: WorkerHeartbeat) -> bool:
-    """By two clocks. A worker of an older version sends one a minute: its last pause tells."""
+    """Whether the heartbeat is recent, by our clock and the worker's. An older version sends one a minute:
+    the pause before its last heartbeat shows this."""
     pause: timedelta = beat.elapsed_since_last_heartbeat.ToTimedelta()
     return abs(datetime.now(UTC) - _sent_at(beat)) < max(policy.WORKER_SILENT, 2 * pause)

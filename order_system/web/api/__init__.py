@@ -19,4 +19,4 @@ router = APIRouter()
 for routes in (orders.router, orders.actions, batches.router, batches.actions, attention.router):
     router.include_router(routes, dependencies=[Depends(only_known_parameters), Depends(viewer)])
 router.include_router(codec.router)
-router.include_router(health.router)  # whatever a probe has in its address: a refusal would pass for illness
+router.include_router(health.router)  # a probe may send any parameters: a refusal would look like illness

@@ -1,4 +1,4 @@
-"""`/api/attention`: what waits for a person; and one answer to many orders."""
+"""`/api/attention`: what waits for a person. And one action on many orders."""
 
 import time
 from typing import Annotated
@@ -24,13 +24,13 @@ EventId = Annotated[
     str, Path(pattern="^evt_[0-9a-f]{32}$", description="As a concern has it.", examples=[examples.EVENT])
 ]
 MOST_LISTED = 500
-"""Where more than these wait, they are not answered one by one."""
+"""The most concerns in an answer: nobody answers more than these one by one."""
 
 
 class Attention(BaseModel):
     concerns: list[Concern]
     more: bool
-    sums: list[str] = Field(description="How many of each kind, and their money by currency: of all of them.")
+    sums: list[str] = Field(description="Of all concerns, by kind: how many, and their money by currency.")
 
 
 class ActionBody(AnswerBody):
@@ -45,7 +45,7 @@ class ActionBody(AnswerBody):
         "undone runs again with its content. `resolve`: what is stuck was done by hand, as `note` says. "
         "`give-up`: undo what is held. `take`: somebody is on it."
     )
-    parcel: ParcelFate | None = Field(None, description="As in `resolve`, of those whose shipping is stuck.")
+    parcel: ParcelFate | None = Field(None, description="As in `resolve`, for a stuck undo of shipping.")
 
     async def carried_out(self, services: Services, caller: Caller) -> Summary:
         who = self.given(caller)["who"]
@@ -63,17 +63,16 @@ class ActionBody(AnswerBody):
     },
 )
 async def list_attention(services: Given, caller: Viewer) -> Attention:
-    """Undos that are stuck, orders that are held, bugs, and whatever else does not go on by itself. The
-    oldest come first. Each tells since when it waits, why, what a hand needs for it, who is on it, and the
-    commands that answer it. Only operators see who the customer is. What has changed within the last second
-    may not show yet."""
+    """Lists stuck undos, held orders, bugs, and all else that does not go on by itself, the oldest first.
+    Each tells since when and why it waits, what a person needs to settle it, who has taken it on, and the
+    commands that answer it. Only operators see the customer. Changes of the last second may not show yet."""
     found = await waiting_for(services, caller)
     more = len(found) > MOST_LISTED
     return Attention(concerns=found[:MOST_LISTED], more=more, sums=sums_of(found))
 
 
 async def waiting_for(services: Services, caller: Caller) -> list[Concern]:
-    """All that waits, as much as they may see of it. Raises ServerUnreachable."""
+    """Return all concerns, as far as the caller may see them. Raises ServerUnreachable."""
     began = time.monotonic()
     found = [each if caller.may_act else each.masked() async for each in services.attention.attention()]
     services.waiting.is_known(len(found), time.monotonic() - began)
@@ -94,7 +93,7 @@ async def act(
     services: Given,
     caller: Operator,
 ) -> Summary:
-    """Each by itself: what one refuses keeps no other from it. Within 40 seconds for all of them."""
+    """Acts on each by itself: a refusal by one does not stop the others. Takes 40 seconds at most in all."""
     return await wish.carried_out(services, caller)
 
 
@@ -110,7 +109,7 @@ async def send_again(
     caller: Operator,
     drop: Annotated[bool, Query(description="Give it up instead: it is never sent.")] = False,
 ) -> Came:
-    """For an event that the receiver of webhooks has not taken. It is tried for as long as a new one. 409 if
-    no such event waits to be delivered."""
+    """Sends an event that the receiver of webhooks has not taken. It is retried for as long as a new one. 409
+    if no such event waits to be delivered."""
     await services.attention.answer_event(event_id, again=not drop)
     return Came(chosen=event_id, accepted=True, detail="it is dropped" if drop else "it is sent again")

@@ -1,4 +1,4 @@
-"""`/api/batches`: upload a file of orders, list, read, download; and what is done about a batch."""
+"""`/api/batches`: upload, list, read and download files of orders, and act on a batch."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -45,9 +45,9 @@ _FILE = {
     "description": "The file as it is.",
     "content": {CSV: examples.text("csv_file"), JSON_LINES: examples.text("json_lines_file")},
 }
-_HANDLING = "Of orders that do not say themselves."
+_HANDLING = "For orders that do not say it themselves."
 _DOWNLOAD = {
-    200: {"description": "CSV, written while it is read.", "content": {CSV: examples.text("outcome_csv")}},
+    200: {"description": "CSV, sent while it is written.", "content": {CSV: examples.text("outcome_csv")}},
     **documented(404, 409, 422, 503),
 }
 
@@ -73,8 +73,8 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     window: Annotated[
         int, Query(ge=1, le=policy.BATCH_WINDOW_LIMIT, description="Orders under way at once.")
     ] = policy.BATCH_WINDOW,
-    flow: Annotated[Flow | None, Query(description=f"{_HANDLING} ORDER_FLOW, if left out.")] = None,
-    capture: Annotated[Capture | None, Query(description=f"{_HANDLING} ORDER_CAPTURE, if left out.")] = None,
+    flow: Annotated[Flow | None, Query(description=f"{_HANDLING} By default ORDER_FLOW.")] = None,
+    capture: Annotated[Capture | None, Query(description=f"{_HANDLING} By default ORDER_CAPTURE.")] = None,
     shopify: Annotated[bool, Query(description="The CSV is a Shopify orders export.")] = False,
     mapping: Annotated[
         str | None,
@@ -98,8 +98,8 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
         Query(max_length=40, description=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
     ] = None,
 ) -> Response:
-    """Rows that are invalid never stop the rest. The same file may be run again: orders that are fulfilled
-    are skipped, orders that have failed run again."""
+    """Runs the orders of the file. Invalid rows never stop the rest. The same file may be run again: then
+    fulfilled orders are skipped, and failed orders run again."""
     if (kind := _FORMATS.get(media_type(request))) is None:
         raise UnsupportedMediaType(f"send the file as {CSV} or {JSON_LINES}")
     file_format = FileFormat.SHOPIFY if shopify else kind
@@ -140,7 +140,7 @@ async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
 ) -> Page[BatchSummary]:
-    """Each batch once, with its newest run."""
+    """Lists each batch once, with its newest run."""
     wanted = BatchFilter(q, started_since, started_before)
     return linked(await services.book.batches(wanted, cursor=cursor, limit=limit))
 
@@ -154,8 +154,8 @@ async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
     },
 )
 async def read(name: BatchName, services: Given) -> BatchDocument:
-    """How many of its orders and rows stand how, the pace, and how long it will take. Its workflow tells.
-    Where no worker answers, or Temporal has forgotten it, the order book does."""
+    """Tells how many orders and rows have which status, the pace, and how long it will take. The batch's
+    workflow answers. If no worker runs, or Temporal has forgotten the workflow, the order book answers."""
     return await read_batch(services, name)
 
 
@@ -175,8 +175,8 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
 ) -> Page[BatchOrder]:
-    """The orders of its file as they stand now, whoever has run them: also those that the batch skipped. A
-    page may hold fewer rows than `limit` although there are more: `next` tells."""
+    """Lists the orders of its file as they stand now, no matter which batch ran them: also those that this
+    one skipped. A page may hold fewer rows than `limit` although there are more: `next` tells."""
     return linked(await services.lists.batch_orders(name, status, cursor=cursor, limit=limit))
 
 
@@ -187,8 +187,8 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     responses=_DOWNLOAD,
 )
 async def outcome(name: BatchName, services: Given) -> StreamingResponse:
-    """Each order with its workflow, status, failed step, reason and time. Each rejected line with its reason.
-    No spreadsheet runs a cell of it. 409 if the file is no longer there as it was."""
+    """Tells of each order its workflow, status, failed step, reason and time, and of each rejected line the
+    reason. No spreadsheet runs a cell of it. 409 if the file is gone or has changed."""
     return await _downloaded(services, name, "outcome")
 
 
@@ -199,15 +199,15 @@ async def outcome(name: BatchName, services: Given) -> StreamingResponse:
     responses=_DOWNLOAD,
 )
 async def rejects(name: BatchName, services: Given, _caller: Operator) -> StreamingResponse:
-    """The lines as they were, with a column `reject_reason`. Of a file of JSON Lines, its documents. For
-    operators alone: a line may hold what it was refused for, a card number perhaps."""
+    """Returns the lines as they were, with a column `reject_reason`; of a file of JSON Lines, the documents.
+    Only for operators, since a line may hold what it was refused for, such as a card number."""
     return await _downloaded(services, name, "rejects")
 
 
 async def _downloaded(
     services: Services, name: str, what: Literal["outcome", "rejects"]
 ) -> StreamingResponse:
-    """Raises FileChanged if the batch's file is not what it was; where it was is not told."""
+    """Begin the download. Raises FileChanged if the batch's file has changed; the error hides its path."""
     try:
         written = await begun(outcome_csv(services, name, rejects=what == "rejects"))
     except FileRefused:
@@ -253,7 +253,7 @@ async def cancel(
 
 
 async def steer(services: Services, name: str, how: Steering, *, orders_too: bool = False) -> None:
-    """Raises UnknownBatch, and AnswerRefused for one that has ended: to that nothing can be said any more."""
+    """Pause, resume or cancel a batch. Raises UnknownBatch, and AnswerRefused for one that has ended."""
     batches = services.batches
     cancel = partial(batches.cancel, orders_too=orders_too)
     ways = {"pause": batches.pause, "resume": batches.resume, "cancel": cancel}

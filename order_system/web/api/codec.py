@@ -1,5 +1,5 @@
-"""`/api/codec/decode`: Temporal's protocol for who shows payloads. Its Web UI asks here, from the reader's
-browser, and its command line by `--codec-endpoint`; the Temporal server never does."""
+"""`/api/codec/decode`: Temporal's protocol for programs that show payloads. Its Web UI asks here, from the
+reader's browser, and its command line with `--codec-endpoint`; the Temporal server never does."""
 
 from typing import Annotated
 
@@ -25,8 +25,8 @@ router = APIRouter(include_in_schema=False)  # the protocol is not ours to descr
 async def decode(
     request: Request, caller: Operator, services: Given, x_namespace: Annotated[str, Header()] = ""
 ) -> Response:
-    """For those who may see whose order it is. What no key of ours opens is answered as it came."""
-    if media_type(request) != JSON:  # which a browser sends elsewhere only after it has asked
+    """Open payloads for operators, who may see the customer. Return those that no key opens unchanged."""
+    if media_type(request) != JSON:  # a browser sends JSON to another site only after it has asked
         raise UnsupportedMediaType(f"send the payloads as {JSON}")
     try:
         sent = Parse(await request.body(), Payloads(), ignore_unknown_fields=True)
@@ -48,8 +48,7 @@ async def _opened(payload: Payload, codec: PayloadCodec | None) -> Payload:
 
 
 class AnswersWebUi:
-    """ASGI middleware: a page of the Web UI's origin may ask for `decode`, cookies included, and nothing
-    else."""
+    """ASGI middleware: a page of the Web UI's origin may call `decode`, with cookies, and nothing else."""
 
     def __init__(self, app: ASGIApp, origin: str) -> None:
         self._app = app

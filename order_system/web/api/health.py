@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`: for probes. They tell nothing that is secret."""
+"""`/healthz` and `/readyz`, for probes. They tell no secrets."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -28,7 +28,7 @@ class Readiness(BaseModel):
     database: State
     temporal: State
     workers: AtWork
-    """Whether somebody takes work: told within 15 seconds."""
+    """Whether a worker takes work: an outage shows within 15 seconds."""
 
 
 @router.get(
@@ -37,7 +37,7 @@ class Readiness(BaseModel):
     responses={200: examples.answer("It is.", "alive")},
 )
 async def health() -> Health:
-    """It is, if it answers at all."""
+    """The process is alive if it answers at all."""
     return Health()
 
 
@@ -54,8 +54,8 @@ async def health() -> Health:
     },
 )
 async def readiness(services: Given, response: Response) -> Readiness:
-    """Whether order book and Temporal server answer within two seconds, and a worker is at work. Pages and
-    API can be used without a worker: what is to keep them reachable asks `/healthz`."""
+    """Tells whether order book and Temporal server answer within two seconds, and a worker is at work. Pages
+    and API can be used without a worker: a probe that keeps them reachable should ask `/healthz`."""
     server = services.temporal.service_client.check_health(timeout=policy.READY_WITHIN)
     listed, serving, at_work = await asyncio.gather(
         _answered(services.book.batches(limit=1)),
@@ -73,7 +73,7 @@ async def readiness(services: Given, response: Response) -> Readiness:
 
 
 async def _answered(question: Awaitable[Answer]) -> Answer | None:
-    """None: not in time, or not at all."""
+    """Return the answer to a question; None if it does not come in time, or at all."""
     try:
         async with asyncio.timeout(policy.READY_WITHIN.total_seconds()):
             return await question

@@ -1,4 +1,4 @@
-"""`/api/orders`: submit, list, read, follow; and what is done about an order."""
+"""`/api/orders`: submit, list, read and follow orders, and act on one."""
 
 import asyncio
 import hashlib
@@ -63,9 +63,9 @@ _ORDER = {
     openapi_extra={"requestBody": _ORDER},
 )
 async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -> Response:
-    """Safe to repeat: an order is charged once, however often it is posted. An order that has failed, was
-    cancelled or was terminated runs again. Other content under the ID of an order that runs or is fulfilled
-    is refused."""
+    """Submits an order. Safe to repeat: it is charged once, however often it is posted. An order that has
+    failed, was cancelled or was terminated runs again. Other content under the ID of an order that runs or is
+    fulfilled is refused."""
     submission = await services.orders.submit(order)
     outcome = await services.orders.outcome(order.order_id) if submission.how is How.FULFILLED else None
     location = f"/api/orders/{quote(order.order_id, safe='')}?content={order.fingerprint()}"
@@ -83,9 +83,9 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
 async def list_orders(
     services: Given, linked: Linked, wanted: Annotated[WantedPage, Query()]
 ) -> Page[OrderSummary]:
-    """From the order book, as soon as an order is accepted: it has no total before its payment has begun. A
-    page may hold fewer rows than `limit` although there are more: `next` tells. The first page may begin with
-    some more, which are so new that the book does not know them."""
+    """Lists orders from the order book. An order has no total before its payment has begun. A page may hold
+    fewer rows than `limit` although there are more: `next` tells. The first page may begin with some extra
+    orders, which are so new that the book does not know them yet."""
     cursor, limit = wanted.cursor, wanted.limit
     return linked(await services.lists.orders(wanted.filter, wanted.status, cursor=cursor, limit=limit))
 
@@ -96,7 +96,7 @@ async def list_orders(
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "All that fit, written while they are read.",
+            "description": "All orders that match, sent while they are read.",
             "content": {CSV: examples.text("orders_csv"), JSON_LINES: examples.text("orders_json_lines")},
         },
         **documented(422, 502, 503),
@@ -105,7 +105,7 @@ async def list_orders(
 async def download(
     form: ExportFormat, services: Given, wanted: Annotated[Wanted, Query()]
 ) -> StreamingResponse:
-    """As the list, but all of it: a row each, or an object on a line each. No spreadsheet runs a cell."""
+    """Downloads the whole list: one row, or one JSON object, for each order. No spreadsheet runs a cell."""
     pieces = exported(services.lists, wanted.filter, wanted.status, form)
     return attached(await begun(pieces), f"orders.{form}", CSV if form is ExportFormat.CSV else JSON_LINES)
 
@@ -116,7 +116,7 @@ async def download(
     response_model=OrderDocument,
     responses={
         200: examples.answer("Where it stands.", "order"),
-        304: {"description": "It is as it was when it had the `ETag` that `If-None-Match` names."},
+        304: {"description": "Nothing has changed since it had the `ETag` that `If-None-Match` names."},
         **documented(404, 409, 422, 502, 503),
     },
 )
@@ -134,9 +134,9 @@ async def read(
         ),
     ] = None,
 ) -> Response:
-    """In full. Its workflow tells as long as Temporal has it. Afterwards the order book does, which has no
-    contents. To a viewer, what is personal is `[redacted]`. Send its `ETag` back as `If-None-Match`, and as
-    long as nothing has changed you are told just that."""
+    """Reads an order in full. Its workflow answers as long as Temporal has it, and then the order book, which
+    has no contents. A viewer sees `[redacted]` for personal data. Send the `ETag` back as `If-None-Match`: as
+    long as nothing has changed, the answer is an empty 304."""
     body = (await read_order(services, order_id, caller, content)).model_dump_json()
     tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
@@ -164,7 +164,7 @@ async def read(
     },
 )
 async def events(order_id: OrderId, services: Given, caller: Viewer, request: Request) -> StreamingResponse:
-    """Until the order is closed. Connect again after a break: the first event says how it stands."""
+    """Sends events until the order is closed. After a break connect again: the first event has its state."""
     access: Access = request.app.state.access
     pieces = await begun(order_events(services, order_id, caller, lambda: access.caller(request) == caller))
     return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
@@ -191,8 +191,8 @@ _ANSWERED = {200: examples.answer("The answer was taken.", "answered"), **_PROBL
     },
 )
 async def cancel(order_id: OrderId, services: Given, caller: Operator, response: Response) -> Cancelled:
-    """Waits some seconds for what comes of it: the order is undone; it is too late, since the parcel is gone;
-    or the order was closed already. Safe to repeat."""
+    """Cancels an order, and waits some seconds for the verdict: the order is undone; it is too late, since
+    the parcel has gone; or the order was closed already. Safe to repeat."""
     answer = await cancel_order(services, order_id)
     if answer is CancelAnswer.STILL_UNDOING:
         response.status_code = 202
@@ -210,19 +210,19 @@ async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
 
 @actions.post("/retry", summary="Retry the failed step of a held order", responses=_ANSWERED)
 async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
-    """For an order that is held, since a step has failed for good. Just that step runs once more."""
+    """Runs the failed step of a held order once more, and only that step."""
     return await _answered(services, order_id, caller, StepRetry(**answer.given(caller)))
 
 
 @actions.post("/give-up", summary="Give a held order up", responses=_ANSWERED)
 async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
-    """For an order that is held. It is undone now, instead of when its hold runs out."""
+    """Undoes a held order now, before its hold runs out."""
     return await _answered(services, order_id, caller, GiveUp(**answer.given(caller)))
 
 
 @actions.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
-    """Has the undo tried again now, or says that it was done by hand."""
+    """Has a stuck undo tried again now, or records that it was done by hand."""
     return await _answered(services, order_id, caller, Resolution(**answer.given(caller)))
 
 
@@ -238,7 +238,7 @@ async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller:
 async def refund(
     order_id: OrderId, wish: Refunding, services: Given, caller: Operator, response: Response
 ) -> RefundDocument:
-    """Waits some seconds for what comes of it. 409 if nothing is given back, as where less is left."""
+    """Gives money back, and waits some seconds for the result. 409 if it is refused, as when less is left."""
     refunded = await services.orders.refunds.give_back(order_id, **wish.given(caller))
     if refunded.state is RefundState.UNDER_WAY:
         response.status_code = 202
@@ -251,11 +251,11 @@ async def refund(
     responses={200: examples.answer("Nothing of its customer is kept any more.", "forgotten"), **_PROBLEMS},
 )
 async def forget(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Came:
-    """Deletes its workflows and all that tells of its customer. Amounts, stock and times stay. `note` says
-    why, without a word about the customer: it is kept. 409 for an order that is not over and done with. Safe
-    to repeat, also to finish what was cut off."""
+    """Deletes an order's workflows, and all data about its customer. Amounts, stock and times stay. `note`
+    says why; it is kept, so it must not mention the customer. 409 for an order that is not finished. Safe to
+    repeat, also to finish what was interrupted."""
     given = answer.given(caller)
-    await services.orders.status(order_id)  # or it is unknown
+    await services.orders.status(order_id)  # this raises UnknownOrder
     told = services.forgetting.all_of([order_id], who=given["who"], why=given["note"])
     [came] = [each async for each in told]
     if not came.accepted:

@@ -1,5 +1,5 @@
-"""What requests bring, read strictly: JSON bodies (one order, or a small document of ours) and query
-parameters, of which a misspelt one must not pass for none and list everything."""
+"""Reads requests strictly: a JSON body with one order, and query parameters. A misspelt parameter is refused,
+since ignoring it would list everything."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def media_type(request: Request) -> str:
 
 
 async def _order(request: Request) -> Order:
-    """Raises Invalid, with every mistake at its place; what was found there is not repeated."""
+    """Read the posted order. Raises Invalid with every mistake at its place, but without the wrong values."""
     if media_type(request) != JSON:
         raise UnsupportedMediaType(f"send the order as {JSON}")
     try:
@@ -49,8 +49,8 @@ PostedOrder = Annotated[Order, Depends(_order)]
 
 
 def only_known_parameters(request: Request) -> None:
-    """A dependency of every route below /api, which knows its parameters by the OpenAPI document. Raises
-    Invalid; a parameter that is given twice is one too many, as well."""
+    """Raise Invalid for a parameter that the OpenAPI document does not have, or that is given twice. Every
+    route below /api depends on this."""
     operation = _operation(request)
     known = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
     given = [name for name, _ in request.query_params.multi_items()]
@@ -83,11 +83,11 @@ def _linking(request: Request, response: Response) -> "Linked":
 
 
 Linked = Annotated[Callable[[Page[Any]], Page[Any]], Depends(_linking)]
-"""Gives the answer a `Link` to the page that follows, if there is one."""
+"""Adds to the answer a `Link` to the next page, if there is one."""
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Which it is, if it does not say its zone."""
+    """Convert the moment to UTC; without a zone it already is in UTC."""
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:  # within a day of the calendar's end
@@ -95,7 +95,7 @@ def in_utc(moment: datetime) -> datetime:
 
 
 PATTERN = f"^{BATCH_NAME.pattern}$"
-"""Of a batch's name."""
+"""The pattern of a batch's name."""
 
 OrderId = Annotated[
     str, Path(pattern=f"^{ORDER_ID.pattern}$", description="The order's ID.", examples=[examples.ORDER_ID])
@@ -110,7 +110,7 @@ Moment = Annotated[
 
 
 class Wanted(BaseModel):
-    """Which orders, as a query says it."""
+    """Which orders a query asks for."""
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
@@ -126,14 +126,14 @@ class Wanted(BaseModel):
         Query(
             alias="q",
             max_length=LONGEST,
-            description="Only orders that it may mean: a part of the ID, a workflow's ID, a tracking number, "
-            "what the gateway calls the charge, an amount, or the customer's whole e-mail.",
+            description="Only orders that it matches: a part of the ID, a workflow's ID, a tracking number, "
+            "the gateway's ID of the charge, an amount, or the customer's whole e-mail.",
             examples=["1059.97 USD"],
         ),
     ] = None
     step: Annotated[Step | None, Query(description="Only orders that failed at this step.")] = None
     reason: Annotated[
-        str | None, Query(max_length=LONGEST, description="A part of why.", examples=["declined"])
+        str | None, Query(max_length=LONGEST, description="A part of the reason.", examples=["declined"])
     ] = None
     currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$", examples=["USD"])] = None
     sort: Annotated[
@@ -142,7 +142,7 @@ class Wanted(BaseModel):
 
     @property
     def filter(self) -> OrderFilter:
-        """But for the status."""
+        """The filter without its status."""
         given = self.model_dump(include=set(Wanted.model_fields) - {"status"})
         return OrderFilter(**{name: value for name, value in given.items() if value != ""})
 

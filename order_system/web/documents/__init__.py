@@ -1,1 +1,1 @@
-"""What the API answers and the pages draw: documents of orders, batches, answers and events."""
+"""The documents that the API returns and the pages draw: of orders, batches, answers and events."""

@@ -1,4 +1,4 @@
-"""What the API answers about batches, and what the pages draw."""
+"""The documents of batches that the API returns and the pages draw."""
 
 from enum import StrEnum
 
@@ -21,7 +21,7 @@ class BatchAction(StrEnum):
 
 
 class BatchDocument(BatchProgress):
-    """How far a batch is: what `starter.py batch status --json` prints."""
+    """The progress of a batch, as `starter.py batch status --json` prints it."""
 
     link: str | None = Field(description="Leads into Temporal's Web UI.")
     actions: tuple[BatchAction, ...] = Field(description="What may be done about it now.")
@@ -47,7 +47,7 @@ class PlanDocument(BaseModel):
         description="How many orders are `new`, in `conflict`, or known with a status."
     )
     sums: tuple[Sum, ...] = Field(
-        description="What the new orders and those that run again come to. `open` ones are not added up."
+        description="The totals of the new orders and of those that run again. `open` orders are left out."
     )
     conflicts: tuple[str, ...] = Field(description="The first IDs that are in use for other content.")
     invalid: int
@@ -63,7 +63,7 @@ class PlanDocument(BaseModel):
 
 
 async def read_batch(services: Services, name: str) -> BatchDocument:
-    """Raises UnknownBatch, NoWorkerAnswers."""
+    """Read a batch's progress. Raises UnknownBatch, NoWorkerAnswers."""
     progress = await services.batches.progress(name)
     return BatchDocument(
         **dict(progress),

@@ -1,4 +1,4 @@
-"""Server-sent events of one order, until it is closed."""
+"""Server-sent events about one order, until it is closed."""
 
 import asyncio
 import json
@@ -20,22 +20,22 @@ MEDIA_TYPE = "text/event-stream"
 
 
 class TooManyListeners(ServerUnreachable):
-    """More would only slow down those that are there."""
+    """There are too many listeners: one more would slow down the others."""
 
 
 async def order_events(
     services: Services, order_id: str, caller: Caller, may_listen: Callable[[], bool]
 ) -> AsyncGenerator[str]:
-    """`order` with the order document whenever it has changed, and at first; `closed` at the end. A comment
-    when there has been nothing for a while. It ends once the caller may listen no more. Raises, before its
-    first piece, TooManyListeners and what `OrderClient.status` raises."""
+    """Yield the event `order` with the order document, at first and whenever it has changed; `closed` at the
+    end; and a comment after a while without events. Ends once the caller may not listen any more. Raises
+    TooManyListeners, and what `OrderClient.status` raises, before the first piece."""
     if services.listeners.locked():
         raise TooManyListeners("too many listen to events just now: read the order now and then instead")
     async with services.listeners:
         order = await services.orders.status(order_id)
         yield ": listening\n\n"
         async for event in _events(services, order, caller):
-            if not may_listen():  # the key is over, or somebody has signed out
+            if not may_listen():  # the key has expired, or the person has signed out
                 return
             yield event
 
@@ -60,14 +60,14 @@ async def _events(services: Services, order: OrderProgress, caller: Caller) -> A
 
 @asynccontextmanager
 async def _noticing(services: Services, order_id: str) -> AsyncGenerator[asyncio.Event]:
-    """An event that is set whenever the order's history grows, which the server tells by a long poll; and
-    when the process is told to stop."""
+    """Yield an event that is set whenever the order's history grows, which a long poll to the server tells,
+    and when the process is told to stop."""
     grown = asyncio.Event()
 
     async def follow() -> None:
         while True:
             order = services.temporal.get_workflow_handle(order_workflow_id(order_id))
-            with suppress(RPCError, RuntimeError):  # it is away, or has forgotten: looks go on now and then
+            with suppress(RPCError, RuntimeError):  # the server is away, or has forgotten the order
                 async for _ in order.fetch_history_events(wait_new_event=True):
                     grown.set()
             await asyncio.sleep(policy.EVENTS_HEARTBEAT.total_seconds())
@@ -85,5 +85,5 @@ async def _noticing(services: Services, order_id: str) -> AsyncGenerator[asyncio
 
 
 def _event(name: str, content: str) -> str:
-    """JSON has no line breaks outside of its texts, where they are escaped."""
+    """Write an event. The JSON in `content` has no line breaks: those in its texts are escaped."""
     return f"event: {name}\ndata: {content}\n\n"

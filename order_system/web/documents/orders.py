@@ -1,5 +1,5 @@
-"""What the API answers about orders, and what the pages draw: the order document, and all that belongs to
-it; and the bodies and forms with what a person answers."""
+"""The documents of orders that the API returns and the pages draw, and the bodies and forms in which a person
+answers."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -44,14 +44,14 @@ class OrderLinks(BaseModel):
 
 
 class OrderDocument(OrderDetails):
-    """An order in full: what `starter.py status --json` prints. Of a customer, only operators are told."""
+    """An order in full, as `starter.py status --json` prints it. Only operators see the customer."""
 
     links: OrderLinks
     actions: tuple[OrderAction, ...] = Field(description="What may be done about it now.")
 
 
 class Submitted(BaseModel):
-    """The order was taken, or is under way already. It is started once, however often it is posted."""
+    """The order was accepted, or is under way already. It starts once, however often it is posted."""
 
     order_id: str
     status: OrderStatus = OrderStatus.RUNNING
@@ -77,12 +77,12 @@ class AnswerBody(BaseModel):
     )
 
     def given(self, caller: Caller) -> dict[str, Any]:
-        """All of it, with whoever answers."""
+        """Return all fields; `who` is the caller unless it is given."""
         return {**self.model_dump(), "who": caller.name if self.who is None else self.who}
 
 
 class ResolutionBody(AnswerBody):
-    step: Step = Field(description=f"Whose undo is stuck: {', '.join(UNDOABLE)}.")
+    step: Step = Field(description=f"The step whose undo is stuck: {', '.join(UNDOABLE)}.")
     remedy: Remedy = Field(
         description="`retry`: try it again now. `handled`: it was done by hand, as `note` says."
     )
@@ -95,9 +95,9 @@ class ResolutionBody(AnswerBody):
 
 
 class RefundBody(AnswerBody):
-    """An `amount` of the order's currency; or the goods of a `line`, by its SKU, without any fee, tax or
-    discount; or all that is left. Asked for again under one `refund_id`, an ID of yours, nothing goes back
-    twice. `made_elsewhere`: it was given back at the provider, under this reference, and is only noted."""
+    """What to give back: an `amount` in the order's currency; or the goods of a `line`, by its SKU, without
+    fee, tax and discount; or all that is left. A request that repeats your own `refund_id` gives nothing back
+    twice. With `made_elsewhere`, the provider's reference of a refund made there, it is only noted."""
 
     amount: str | None = None
     line: str | None = None
@@ -113,13 +113,13 @@ class Answered(BaseModel):
 async def read_order(
     services: Services, order_id: str, caller: Caller, content: str | None = None
 ) -> OrderDocument:
-    """Raises UnknownOrder, OrderConflict, ServerUnreachable."""
+    """Read an order as the caller may see it. Raises UnknownOrder, OrderConflict, ServerUnreachable."""
     order = await services.orders.status_or_record(order_id, content)
     return shown_to(caller, services, await services.orders.in_full(order))
 
 
 _NEVER_PERSONAL = ("order_id", "workflow_id", "links", "receipts")
-"""A tracking number may look like a card's, and an order's ID may hold a postal code."""
+"""Fields that are not redacted: a tracking number may look like a card's, an order ID hold a postal code."""
 
 
 def shown_to(caller: Caller, services: Services, order: OrderDetails) -> OrderDocument:
@@ -135,7 +135,7 @@ def shown_to(caller: Caller, services: Services, order: OrderDetails) -> OrderDo
     )
     if caller.may_act:
         return document
-    keep_private(order.contents)  # of which the gateways' words may tell
+    keep_private(order.contents)  # the gateways' messages may repeat them
     plain = {name: getattr(document, name) for name in _NEVER_PERSONAL}
     return OrderDocument.model_validate({**redacted(document), **plain})
 

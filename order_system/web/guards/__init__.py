@@ -1,2 +1,1 @@
-"""What every request passes: who may do what, how much it may send and how slowly, and what is done to the
-answer."""
+"""The guards that every request passes: access, limits on size and time, and the headers of the answer."""

@@ -1,12 +1,12 @@
-"""Who may do what. Everything is closed unless it is named in PUBLIC, also a route that forgets to ask.
+"""Who may do what. Every path is closed unless PUBLIC names it, even if its route forgets to ask.
 
-A viewer reads; whatever is not read takes an operator. Programs give their key as `Authorization: Bearer`;
-a browser gives it once and has a cookie from then on. Without keys everybody on this machine is an operator,
-and nobody else reaches us; then the Host header is checked, too, since a page from elsewhere can make its
-own name point at this machine.
+A viewer may read; anything else takes an operator. A program sends its key as `Authorization: Bearer`; a
+browser sends it once, and gets a cookie. Without keys everybody on this machine is an operator, and nobody
+else can reach us. Then the Host header is checked, too, since another site can make its own name point at
+this machine.
 
-A browser adds cookies, and the way to this machine, to what any page makes it send. So what acts must come
-from our own pages, unless it brings a key with it.
+A browser adds our cookie to a request from any site's page, and reaches this machine for it. So a request
+that acts must come from our own pages, unless it brings a key.
 """
 
 import re
@@ -35,7 +35,7 @@ PUBLIC_BELOW = "/static/"
 LOGIN = "/login"
 COOKIE = "order_session"
 DECODE = "/api/codec/decode"
-"""Reads, though by POST; and for the Web UI, which is another site to us."""
+"""This path only reads, although by POST, and it is for the Web UI, which is another site."""
 NO_KEY = "a key is needed: Authorization: Bearer ..."
 TOO_MANY_WRONG_KEYS = "too many wrong keys came from this address: wait a minute"
 BEARER = {"WWW-Authenticate": "Bearer"}
@@ -44,7 +44,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Proof(StrEnum):
-    """By what we know who it is."""
+    """What proves who the caller is."""
 
     KEY = "key"
     COOKIE = "cookie"
@@ -55,7 +55,7 @@ class Proof(StrEnum):
 class Caller:
     role: Role
     name: str
-    """What is recorded as `who` of an answer that names nobody else."""
+    """The name that is recorded as `who` of an answer that names nobody."""
     proof: Proof
 
     @property
@@ -68,20 +68,20 @@ class Caller:
 
 
 class Access:
-    """Who holds which key, and who has signed in with one: the cookie of a session is a secret of its own,
-    and never the key. What one opens is kept in this process alone: so a restart ends all sessions, and so
-    does changing the keys."""
+    """The holders of keys, and the sessions of those who signed in. A session's cookie is a secret of its
+    own, never the key. Only this process knows the sessions, so a restart ends them all, and so does a
+    change of the keys, which needs a restart."""
 
     def __init__(self, keys: Sequence[WebKey] | None, now: Callable[[], datetime]) -> None:
         self._keys = tuple(keys or ())
         self._now = now
         self._sessions: dict[str, tuple[WebKey, datetime]] = {}
-        """By cookie: whose it is, and until when. Those that are over go when the next one is opened."""
+        """Each session's key and end, by cookie. Expired ones are dropped when the next session begins."""
         self.wrong_keys = WrongKeys()
 
     @property
     def is_open(self) -> bool:
-        """There are no keys, and only this machine can reach us."""
+        """Whether there are no keys, so that only this machine can reach us."""
         return not self._keys
 
     def caller(self, request: HTTPConnection) -> Caller | None:
@@ -95,12 +95,12 @@ class Access:
         return key and Caller(key.role, key.name, Proof.COOKIE)
 
     def expired(self, secret: str) -> str | None:
-        """In words, if it is that of a key whose time is over."""
+        """Say that the key with this secret has expired; None if it has not, or is no key."""
         key = holder_of(secret, self._keys)
         return key and key.expired(self._now())
 
     def sign_in(self, secret: str) -> str | None:
-        """The cookie's value for whoever holds this key; None if nobody does, or does not any more."""
+        """Begin a session, and return its cookie's value; None if the key is unknown or has expired."""
         holder, now = holder_of(secret, self._keys), self._now()
         if holder is None or holder.expired(now):
             return None
@@ -110,18 +110,18 @@ class Access:
         return cookie
 
     def signed_in(self, cookie: str) -> WebKey | None:
-        """None if the cookie is not ours, or too old, or its key is."""
+        """Return the cookie's key; None if the cookie is not ours, or if it or its key has expired."""
         now = self._now()
         holder, expires = self._sessions.get(cookie, (None, now))
         return holder if holder and expires > now and not holder.expired(now) else None
 
     def sign_out(self, cookie: str) -> None:
-        """Whoever has kept a copy of it is signed out, too."""
+        """End the session, also for anybody who has kept a copy of the cookie."""
         self._sessions.pop(cookie, None)
 
 
 def _secret_in(request: HTTPConnection) -> str:
-    """Empty, which is nobody's, without a Bearer token."""
+    """Return the Bearer token; without one an empty text, which is nobody's secret."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""
 
@@ -147,7 +147,7 @@ class AccessGuard:
         await self.app(scope, receive, send)
 
     def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
-        # Of the scope, as routes are found: a URL made up with the Host header may have another path.
+        # Routes are found by the scope's path: a URL built with the Host header may have another path.
         path, acts = str(request.scope["path"]), _acts(request)
         if self.access.is_open and not is_loopback(_host_named(request)):
             return problem_response(
@@ -174,7 +174,7 @@ def _acts(request: HTTPConnection) -> bool:
 
 
 def _two_lengths(request: HTTPConnection) -> Response | None:
-    """Who reads the one and who the other would not agree where the next request begins."""
+    """Refuse a request with two lengths: readers of either would disagree where the next request begins."""
     if not {"content-length", "transfer-encoding"} <= set(request.headers):
         return None
     detail = "a request has either Content-Length or Transfer-Encoding"
@@ -193,8 +193,8 @@ def _who_are_you(request: HTTPConnection, path: str, why: str) -> Response:
 def came_from_us(request: HTTPConnection, caller: Caller | None) -> bool:
     """Whether a request that acts was made by our own page, or by a program.
 
-    A program brings its key, or on a machine without keys says nothing of where it comes from; a browser
-    always does, and with a cookie it has to."""
+    A program brings its key or, on a machine without keys, names no site. A browser always names the site of
+    the page, and with a cookie it has to."""
     if caller is not None and caller.proof is Proof.KEY:
         return True
     site = request.headers.get("sec-fetch-site")
@@ -210,7 +210,7 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?")
 
 
 def _host_named(request: HTTPConnection) -> str:
-    """In the Host header, without the port; empty if that is no name of a host."""
+    """Return the host in the Host header, without the port; empty if it is not a valid name."""
     found = _HOST.fullmatch(request.headers.get("host", ""))
     return found["name"] if found else ""
 
@@ -225,8 +225,8 @@ bearer = HTTPBearer(
 def viewer(
     request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
 ) -> Caller:
-    """Raises HTTPException if it is nobody: for a route that was put where the guard lets everybody
-    through."""
+    """Return the caller. Raises HTTPException if there is none, as on a path where the guard lets everybody
+    pass."""
     caller: Caller | None = request.state.caller
     if caller is None:
         raise HTTPException(401, NO_KEY, BEARER)
@@ -234,7 +234,7 @@ def viewer(
 
 
 def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
-    """Raises HTTPException. The guard refuses a viewer whatever acts; this is for what reads, too."""
+    """Return the caller. Raises HTTPException for a viewer; the guard lets viewers pass to all that reads."""
     if not caller.may_act:
         raise HTTPException(403, caller.no_operator)
     return caller
@@ -245,6 +245,6 @@ Operator = Annotated[Caller, Depends(operator)]
 
 
 def set_cookie(response: Response, value: str, *, secure: bool) -> None:
-    """`secure` if the browser came by https."""
+    """Set the session's cookie; `secure` if the browser came by https."""
     age = int(policy.WEB_SESSION.total_seconds())
     response.set_cookie(COOKIE, value, max_age=age, httponly=True, samesite="strict", secure=secure)

@@ -1,5 +1,5 @@
-"""What is done to every answer, as ASGI middleware: it tells a browser to run nothing but our own files, and
-to show us in nobody's frame; there is one, whatever goes wrong; and one to HEAD."""
+"""ASGI middleware for every answer. Its headers tell a browser to run only our own files, and to show us in
+no other site's frame. It also answers any error, and HEAD."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SECURITY = {
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Not `no-referrer`: then a browser would not say where our own forms come from, either.
+    # Not `no-referrer`: then a browser would not say that our own forms come from us, either.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -26,7 +26,7 @@ SECURITY = {
 
 @dataclass
 class SecurityHeaders:
-    """What a route says itself, stands."""
+    """Adds these headers; a route's own values win."""
 
     app: ASGIApp
 
@@ -43,8 +43,8 @@ class SecurityHeaders:
 
 @dataclass
 class HeadAsGet:
-    """What can be read can be asked about: the answer is the head of the one to GET, and nobody listens to
-    the rest."""
+    """Answers HEAD on every address that answers GET, with the head of the answer to GET. The rest is
+    dropped."""
 
     app: ASGIApp
 
@@ -69,7 +69,7 @@ class HeadAsGet:
 
 @dataclass
 class LastNet:
-    """Whatever else goes wrong is told without saying what, and logged."""
+    """Answers any other error without telling its cause, which is logged."""
 
     app: ASGIApp
 
@@ -88,5 +88,5 @@ class LastNet:
         except Exception as error:
             answer = answer_to(error)
             if began:
-                raise  # half of an answer is out: breaking the connection is all that is left to say
+                raise  # half of the answer is sent: all that is left is to break the connection
             await answer(scope, receive, send)

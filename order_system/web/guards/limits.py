@@ -1,9 +1,9 @@
-"""How large and how slow the body of a request may be, and how many wrong keys are heard. ASGI middleware in
-front of every route.
+"""Limits how large and how slow the body of a request may be, and how many wrong keys an address may send. It
+is ASGI middleware in front of every route.
 
-A body is handed on as it comes, and counted on its way: whoever reads it is told as soon as it is too large
-or too slow. Whoever parses it limits how deeply it may be nested. What a request says of its own length is
-believed only where it is against it.
+A body is passed on as it comes, and counted: its reader gets an error as soon as it is too large or too slow.
+The parser limits how deeply a body may be nested. The length that a request declares counts only if it is too
+large.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from order_system.web import policy
 log = structlog.stdlib.get_logger(__name__)
 
 UPLOADS = frozenset({"/api/batches", "/batches"})
-"""Where a file may be posted: by a program, and by the form of the pages."""
+"""The paths where a program, or the form of the pages, may post a file."""
 
 
 @dataclass
 class BodyLimits:
-    """Raises HTTPException: 413 at once if a request says itself that it is too large; 408 and 413 from its
-    body."""
+    """Limits the body of each request. Raises HTTPException: 413 at once if the declared length is too large;
+    408 or 413 while the body is read."""
 
     app: ASGIApp
 
@@ -46,8 +46,8 @@ class BodyLimits:
 
 
 class WrongKeys:
-    """How many came from each address lately. From one that has sent too many no key is taken, the right one
-    neither: else whoever guesses would learn which it is."""
+    """Counts the wrong keys that came from each address lately. From an address with too many, no key is
+    taken, not even a right one: otherwise a guesser would learn which key is right."""
 
     def __init__(self) -> None:
         self._sent: Counter[str] = Counter()
@@ -77,7 +77,7 @@ def _metered(receive: Receive, most: int, idle: timedelta, within: timedelta) ->
     async def metered() -> Message:
         nonlocal size, at_end
         if at_end:
-            return await receive()  # somebody waits for the client to leave: for as long as it takes
+            return await receive()  # the app waits for the client to leave, for as long as it takes
         try:
             async with asyncio.timeout_at(min(clock() + idle.total_seconds(), deadline)):
                 message = await receive()
@@ -97,5 +97,5 @@ def _too_large(most: int) -> HTTPException:
 
 
 def _refused(status: int, detail: str) -> HTTPException:
-    """The connection is closed, since what is left of the body would be read as the next request."""
+    """Refuse the request, and close the connection: the rest of the body would pass for the next request."""
     return HTTPException(status, detail, {"Connection": "close"})

@@ -1,4 +1,4 @@
-"""The pages: one module for each. They work without JavaScript. With it, an open page is renewed every few
+"""The pages, one module for each. They work without JavaScript; with it, an open page is renewed every few
 seconds."""
 
 from fastapi import APIRouter

@@ -1,5 +1,5 @@
-"""`/api/docs`: the OpenAPI document as a page, and what each type of problem means. Drawn here, it needs no
-script, and nothing from elsewhere."""
+"""`/api/docs`: the OpenAPI document as a page, and what each type of problem means. The page needs no script,
+and nothing from other sites."""
 
 import json
 from collections import defaultdict

@@ -1,5 +1,5 @@
-"""What was tried for an order, as its page tells it: of many attempts at the same thing the first and the
-last few, since one that is stuck over a weekend is tried thousands of times."""
+"""The attempts at an order's activities, as its page shows them. Of many attempts at one activity it shows
+the first and the last few, since an activity that is stuck over a weekend is tried thousands of times."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from order_system.attention.concerns import STARTER
 from order_system.domain.progress import AttemptMade
 
 MOST_APART = 6
-"""Lines of one series of attempts, of which the fold is one."""
+"""The most lines of one series of attempts, with the line for those that are left out."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A line: about one attempt, or some."""
+    """A line about one attempt, or about several."""
 
     activity: str
     first: int
@@ -25,7 +25,7 @@ class Tried:
 
 
 def attempts_told(attempts: Sequence[AttemptMade]) -> Iterator[Tried]:
-    """By series, each in the place of its first attempt. Numbers begin anew when a held step is retried."""
+    """Yield lines by series, in order of the first attempts. Retrying a held step begins a new series."""
     series: list[list[Tried]] = []
     latest: dict[str, list[Tried]] = {}
     for made in attempts:

@@ -1,5 +1,5 @@
-"""`/attention`: what waits for a person, since when, why, and what may be answered; and what is done with all
-that somebody has chosen, here or in a list of orders."""
+"""`/attention`: what waits for a person, since when, why, and the possible answers. Also the action on all
+that a person has chosen, here or in the list of orders."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ MOST_SHOWN = 100
 
 @router.get(HERE)
 async def show(visit: Visit) -> Response:
-    """Raises ServerUnreachable."""
+    """Show all concerns. Raises ServerUnreachable."""
     found = await waiting_for(visit.services, visit.caller)
     return await visit.page(
         "attention.html",
@@ -39,7 +39,7 @@ async def show(visit: Visit) -> Response:
 
 @router.post("/chosen")
 async def act(visit: Visit, caller: Operator, wish: Annotated[ActionBody, Form()]) -> Response:
-    """Safe to repeat: what is done is refused then."""
+    """Act on all that was chosen. Safe to repeat: what was done already is refused."""
     done = await wish.carried_out(visit.services, caller)
     if wish.action is Action.TAKE and not done.refused:
         return redirect(HERE, "taken")

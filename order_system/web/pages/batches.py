@@ -1,5 +1,5 @@
-"""`/batches`: the batches, newest first, with how far each has come. `/batches/{name}`: one batch, its
-orders, and what may be done about it."""
+"""`/batches`: the batches, newest first, with the progress of each. `/batches/{name}`: one batch, its orders,
+and what a person may do about it."""
 
 import asyncio
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ router = APIRouter()
 HERE = "/batches"
 ONE = "/batches/{name}"
 ROWS = 20
-"""Few, since each is asked how far it is."""
+"""Rows of a page: few, since each batch is asked for its progress."""
 
 
 @router.get(HERE)
@@ -65,7 +65,7 @@ async def show(
     status: Annotated[LineStatus | None, Query()] = None,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
-    """Raises UnknownBatch, InvalidUsage for what can be no name, ServerUnreachable, InvalidCursor."""
+    """Show a batch. Raises UnknownBatch, InvalidUsage for a bad name, ServerUnreachable, InvalidCursor."""
     services = visit.services
     progress = await read_batch(services, name)
     in_book = await _in_book(services, progress, status, cursor)
@@ -85,7 +85,7 @@ async def show(
 async def _in_book(
     services: Services, progress: BatchProgress, status: LineStatus | None, cursor: str | None
 ) -> dict[str, Any]:
-    """Nothing as long as a batch that has just been started is not in the book. Raises InvalidCursor."""
+    """Return what the book has of a batch; empty if it is too new for the book. Raises InvalidCursor."""
     try:
         record = await services.batches.record(progress.name)
         page = await services.lists.batch_orders(progress.name, status, cursor=cursor)
@@ -93,7 +93,7 @@ async def _in_book(
         return {"request": None, "page": Page((), None), "numbers": {}}
     waiting = await services.lists.waiting_ids()
     numbers = await services.book.batch_counts(record.batch, record.run, waiting=waiting)
-    if progress.status not in ENDED:  # some have begun, and have opened nothing in the book yet
+    if progress.status not in ENDED:  # some orders run, but are not in the book yet
         begun = max(0, numbers[LineStatus.NOT_STARTED] - progress.counts.not_started)
         numbers[LineStatus.NOT_STARTED] -= begun
         numbers[LineStatus.RUNNING] += begun
@@ -103,18 +103,18 @@ async def _in_book(
 # --- how far it has come, as a bar and in words ---------------------------------------------------
 
 _PARTS = ("fulfilled", "skipped", "failed", "cancelled", "needing_attention", "conflicting", "running")
-"""In the order in which they stand in the bar; what is left of it has not been started."""
+"""The parts in their order in the bar; the rest of the bar is not started."""
 _NAMES = {"needing_attention": "need attention", "conflicting": "in conflict"}
 
 
 def expected(progress: BatchProgress) -> int:
-    """Orders: an estimate until all of the file has been read."""
+    """Return the number of orders: an estimate until all of the file has been read."""
     return max(progress.orders_expected, progress.counts.valid)
 
 
 def parts_of(progress: BatchProgress, waiting: int = 0) -> list[tuple[str, float, str]]:
-    """How each part of the bar looks, its width in percent of the whole, and its title. `waiting`: orders
-    that need attention while the batch still counts them as running."""
+    """Return each part of the bar: its look, its width in percent of the whole, and its title. `waiting` is
+    the number of orders that need attention but that the batch still counts as running."""
     whole, counts = max(1, expected(progress)), progress.counts
     waiting = min(waiting, counts.running)
     told = {"running": counts.running - waiting, "needing_attention": counts.needing_attention + waiting}
@@ -138,7 +138,7 @@ def headline(progress: BatchProgress) -> str:
 
 @router.post(f"{ONE}/retry", dependencies=[Depends(operator)])
 async def retry(name: str, services: Given) -> Response:
-    """What failed, was cancelled or was terminated. Raises UnknownBatch, OrderConflict."""
+    """Retry what failed, was cancelled or was terminated. Raises UnknownBatch, OrderConflict."""
     started = await services.batches.retry(name)
     return redirect(f"/batches/{name}", "batch-started" if started else "batch-running")
 
@@ -147,6 +147,6 @@ async def retry(name: str, services: Given) -> Response:
 async def act(
     name: str, how: Steering, services: Given, orders_too: Annotated[bool, Form()] = False
 ) -> Response:
-    """Raises as `steer`."""
+    """Pause, resume or cancel the batch. Raises as `steer`."""
     await steer(services, name, how, orders_too=orders_too)
     return redirect(f"/batches/{name}", "batch-told")

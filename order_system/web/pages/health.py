@@ -1,4 +1,4 @@
-"""`/health`: how orders go over time, money at risk, and who is at work."""
+"""`/health`: the course of orders over time, the money at risk, and the workers."""
 
 import asyncio
 import math
@@ -29,7 +29,7 @@ _OLDEST_FIRST = list(reversed(AGES)).index
 
 @dataclass(frozen=True)
 class Column:
-    """Of a chart: what stands on what, in percent of its height, and in words."""
+    """A column of a chart: its parts from the bottom up, in percent of the chart's height, and its words."""
 
     heights: Mapping[str, float]
     words: str
@@ -39,7 +39,7 @@ class Column:
 class Chart:
     title: str
     top: str
-    """In words, how high it is."""
+    """The height of the chart, in words."""
     columns: Sequence[Column]
 
 
@@ -81,7 +81,7 @@ def charts_of(pulse: Sequence[Pulse]) -> tuple[Chart, ...]:
 
 
 def quantile(ascending: Sequence[int], part: float) -> int | None:
-    """The smallest value that so large a part does not exceed."""
+    """Return the smallest value that at least this part of the values does not exceed."""
     return ascending[max(0, math.ceil(part * len(ascending)) - 1)] if ascending else None
 
 

@@ -1,4 +1,4 @@
-"""`/login`: a key is taken once, and kept in a cookie that no script reads and no other site's page sends."""
+"""`/login`: a person gives a key once, and gets a cookie that no script reads and no other site sends."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -51,7 +51,7 @@ async def leave(request: Request) -> Response:
 
 
 def ours(address: str) -> str:
-    """The address if it is one of our pages, else the first page: a link to us leads to nobody else."""
+    """Return the address if it is our own page, else the first page: no link may lead to another site."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`/new-order`: an order's document, typed or pasted."""
+"""`/new-order`: a form for an order's document, typed or pasted."""
 
 import json
 from http import HTTPStatus
@@ -30,8 +30,8 @@ async def ask(
     story: Annotated[str, Query(max_length=100)] = "ok",
     again: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """With a sample to begin with; each of the stories has its own. Or with the content of an order that is
-    to run `again`. Raises UnknownOrder once the server has forgotten that."""
+    """Show the form with the sample of a story, or with the content of an order that is to run `again`.
+    Raises UnknownOrder once the server has forgotten that content."""
     story = story if story in SCENARIOS else "ok"
     document = order_document(scenario_order(story, f"WEB-{visit.now:%y%m%d-%H%M%S}"))
     if again:
@@ -44,7 +44,7 @@ async def ask(
 async def submit(
     visit: Visit, _caller: Operator, document: Annotated[str, Form()], again: Annotated[str, Form()] = ""
 ) -> Response:
-    """Safe to repeat, as every submission."""
+    """Submit the order. Safe to repeat, as every submission."""
     try:
         order = _one_order(document)
         if again not in ("", order.order_id):
@@ -59,7 +59,7 @@ async def submit(
 
 
 def _one_order(text: str) -> Order:
-    """Raises InvalidOrder."""
+    """Read the text as one order. Raises InvalidOrder."""
     orders = read_orders(text, "the document")
     if len(orders) != 1:
         raise InvalidOrder("This takes one order; a file of many is a batch: upload it.")

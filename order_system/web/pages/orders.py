@@ -1,5 +1,5 @@
 """`/`: the orders, newest first, with counts by status, a search and filters. `/orders/{order_id}`: one order
-with its children, its timeline, and what may be done about it."""
+with its children, its timeline, and what a person may do about it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -43,12 +43,12 @@ SORTS = {
     Sort.OLDEST: ("oldest first", "Oldest", "Newer"),
     Sort.AMOUNT: ("largest first", "Largest", "Smaller"),
 }
-"""In words, and the links to the first page and to the next."""
+"""Each way to sort, with its name and the words of the links to the first page and to the next."""
 _Moment = Annotated[datetime, AfterValidator(in_utc)] | None
 
 
 class FilterForm(Wanted):
-    """As the API takes it; but a form sends empty fields, and what people type there need not exist."""
+    """The API's filter as a form sends it: fields may be empty, and what people type there need not exist."""
 
     batch: str | None = Field(None, max_length=LONGEST)
     currency: Annotated[str, Field(max_length=LONGEST), AfterValidator(str.upper)] | None = None
@@ -64,7 +64,7 @@ class FilterForm(Wanted):
 
     @property
     def more(self) -> bool:
-        """Whether one is set of the filters that are folded away."""
+        """Whether one of the filters that are folded away is set."""
         return any((self.step, self.reason, self.batch, self.currency, self.opened_since, self.opened_before))
 
     def wanted(self, now: datetime) -> OrderFilter:
@@ -74,7 +74,7 @@ class FilterForm(Wanted):
 
 @router.get(HERE)
 async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> Response:
-    """Raises InvalidCursor."""
+    """Show the list. Raises InvalidCursor."""
     wanted, services = chosen.wanted(visit.now), visit.services
     return await visit.page(
         "orders.html",
@@ -92,7 +92,7 @@ async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> R
 
 
 def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> str:
-    """The address of the same list as a file."""
+    """Return the address of the same list as a file."""
     given = chosen.model_copy(update={"opened_since": wanted.opened_since})
     query = given.model_dump(mode="json", by_alias=True, include=set(Wanted.model_fields))
     return address(f"/api/orders.{form}", query)
@@ -103,7 +103,7 @@ def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> st
 
 @router.get(ONE)
 async def show(visit: Visit, order_id: str) -> Response:
-    """Raises UnknownOrder, ServerUnreachable."""
+    """Show an order. Raises UnknownOrder, ServerUnreachable."""
     order = await read_order(visit.services, order_id, visit.caller)
     return await visit.page(
         "order.html",
@@ -120,7 +120,7 @@ async def show(visit: Visit, order_id: str) -> Response:
 
 
 async def _in_book(services: Services, order: OrderDocument) -> OrderSummary | None:
-    """None before its payment has begun, and if another submission counts there."""
+    """Return the book's summary; None before payment has begun, and if the book has another submission."""
     page = await services.book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)
     return next((row for row in page.rows if row.submission == order.submission), None)
 
@@ -130,7 +130,7 @@ async def _in_book(services: Services, order: OrderDocument) -> OrderSummary | N
 
 @router.post(f"{ONE}/cancel", dependencies=[Depends(operator)])
 async def cancel(order_id: str, services: Given) -> Response:
-    """Waits for a moment what comes of it; the page shows the rest. Raises UnknownOrder."""
+    """Cancel, and wait a moment for the verdict; the page shows the rest. Raises UnknownOrder."""
     answer = await cancel_order(services, order_id)
     return redirect(f"/orders/{order_id}", f"cancel-{answer.name.lower()}")
 
@@ -139,7 +139,7 @@ async def cancel(order_id: str, services: Given) -> Response:
 async def resolve(
     order_id: str, services: Given, caller: Operator, answer: Annotated[ResolutionBody, Form()]
 ) -> Response:
-    """For an order with an undo that is stuck. Raises what `AttentionClient` raises."""
+    """Answer a stuck undo. Raises what `AttentionClient` raises."""
     await services.attention.answer(order_id, Resolution(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
 
@@ -148,7 +148,7 @@ async def resolve(
 async def refund(
     order_id: str, services: Given, caller: Operator, wish: Annotated[RefundBody, Form()]
 ) -> Response:
-    """Raises what `Refunds.give_back` raises. A field that is left empty is not given."""
+    """Give money back. A field that is left empty counts as not given. Raises as `Refunds.give_back`."""
     refunded = await services.orders.refunds.give_back(order_id, **wish.given(caller))
     return redirect(f"/orders/{order_id}", f"refund-{refunded.state.name.lower()}")
 
@@ -161,7 +161,7 @@ async def answer_hold(
     caller: Operator,
     answer: Annotated[AnswerBody, Form()],
 ) -> Response:
-    """For an order that is held: run just the step that failed again, or undo it now. Raises as `resolve`."""
+    """Run only the failed step of a held order again, or undo the order now. Raises as `resolve`."""
     kind = StepRetry if how == "retry" else GiveUp
     await services.attention.answer(order_id, kind(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")

@@ -1,8 +1,8 @@
-"""The timeline of an order as a drawing: the order, its steps and undos, a hold while it lasts, and where a
-moment stands. The template draws.
+"""The timeline of an order as a drawing: the order, its steps, undos and holds, and the place of each moment.
+The template draws it.
 
-Across, places are percent of the width, so that a drawing fills whatever screen it is on; downwards they are
-pixels, so that its words stay legible.
+Horizontal places are percent of the width, so that a drawing fills any screen. Vertical places are pixels, so
+that its words stay legible.
 """
 
 import math
@@ -25,17 +25,17 @@ class Span:
 
     name: str
     look: str
-    """Classes of the style sheet: what it is, and how it stands."""
+    """The style sheet's classes for its kind and its state."""
     began: datetime
     ended: datetime | None
-    """None: it goes on."""
+    """None while it goes on."""
     words: str = ""
-    """What is said of it besides its name and how long it took."""
+    """What is shown besides its name and how long it took."""
     marks: tuple[Mark, ...] = ()
 
 
 def spans_of(order: OrderDocument) -> Iterator[Span]:
-    """Nothing of an order that has not begun. What nobody knows the time of is left out."""
+    """Yield the spans of an order; none if it has not begun. A bar without a known start is left out."""
     timeline = order.timeline
     if timeline.began_at is None:
         return
@@ -51,7 +51,7 @@ def spans_of(order: OrderDocument) -> Iterator[Span]:
 
 
 def _span(bar: Bar, began: datetime) -> Span:
-    """What keeps an undo that is stuck is told elsewhere, and would not fit here."""
+    """Make a span of a bar, without the reason of a stuck undo: that stands elsewhere, and would not fit."""
     if bar.kind is BarKind.UNDO:
         words = bar.reason if bar.state is UndoState.DONE and bar.reason else str(bar.state)
         return Span(f"undo of {bar.step}", f"is-undo is-{bar.state}", began, bar.ended_at, words)
@@ -64,11 +64,11 @@ class Drawing:
     spans: Sequence[Span]
     first: datetime
     last: datetime
-    """Where the drawing ends, and with it all that goes on."""
+    """The end of the drawing, and of every span that goes on."""
 
     @property
     def whole(self) -> int:
-        """Milliseconds that the width stands for. What began and ended in the same one is drawn as well."""
+        """The milliseconds that the width stands for; at least 1, so that very short orders can be drawn."""
         return max(1, milliseconds_between(self.first, self.last))
 
     def x(self, moment: datetime) -> float:
@@ -85,8 +85,8 @@ class Drawing:
 
 
 def drawn(spans: Sequence[Span], now: datetime) -> Drawing | None:
-    """In the order in which the spans are given, from the first beginning to the last end, or to `now` while
-    anything goes on. None if there is nothing to draw."""
+    """Draw the spans in the given order, from the first beginning to the last end, or to `now` while a span
+    goes on. None if there is nothing to draw."""
     if not spans:
         return None
     last = max(span.ended or now for span in spans)
@@ -103,7 +103,7 @@ _DAY = 86_400_000
 
 
 def tick_step(whole: int) -> int:
-    """Milliseconds between two ticks: a round time, and at most MOST_TICKS of them after the first."""
+    """Return the milliseconds between two ticks: a round time, with at most MOST_TICKS after the first."""
     for step in _STEPS:
         if whole / step <= MOST_TICKS:
             return step

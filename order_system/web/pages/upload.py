@@ -1,4 +1,4 @@
-"""`/new-batch` and on: a file is uploaded, its plan is shown, and only then is it run."""
+"""`/new-batch` and the pages after it: upload a file, look at its plan, and only then run it."""
 
 from collections.abc import AsyncGenerator
 from http import HTTPStatus
@@ -27,11 +27,11 @@ from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads, inspect
 router = APIRouter()
 
 MOST_SHOWN = 20
-"""Of the problems, the conflicts and the orders that are left out."""
+"""The most problems, conflicts and left out orders that a plan shows."""
 
 
 class Asked(BaseModel):
-    """Which batch a file is for, and how it is to be read."""
+    """The batch that a file is for, and how to read the file."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -39,12 +39,12 @@ class Asked(BaseModel):
     format: FileFormat = FileFormat.CSV
     mapping: str = Field(default="", max_length=2_000)
     profile: str = Field(default="", max_length=4_000)
-    """The name of a built-in one, or TOML."""
+    """The name of a built-in profile, or a profile's TOML."""
     encoding: str = Field(default="", max_length=40)
 
     @property
     def reading(self) -> HowToRead:
-        """Raises InvalidMapping."""
+        """How to read the file. Raises InvalidMapping."""
         return reading_of(self.format, self.mapping, self.profile, self.encoding)
 
 
@@ -56,7 +56,7 @@ class ToRun(Uploaded):
     window: int = Field(default=domain_policy.BATCH_WINDOW, ge=1, le=domain_policy.BATCH_WINDOW_LIMIT)
     flow: Flow | Literal[""] = ""
     capture: Capture | Literal[""] = ""
-    """Blank: as ORDER_FLOW and ORDER_CAPTURE say."""
+    """If blank, ORDER_FLOW and ORDER_CAPTURE decide."""
 
 
 class Sent(Asked):
@@ -70,7 +70,7 @@ async def ask(visit: Visit, _caller: Operator) -> Response:
 
 @router.post("/batches")
 async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()]) -> Response:
-    """Keeps the file, and leads to its plan. What cannot be read as orders is refused, and not kept."""
+    """Keep the file, and lead to its plan. A file that cannot be read as orders is refused, and not kept."""
     name = sent.name.strip() or batch_name_for((sent.file.filename or "").replace("\\", "/"))
     asked = Asked.model_validate({**sent.model_dump(exclude={"file"}), "name": name})
     try:
@@ -82,13 +82,13 @@ async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()])
 
 @router.get("/new-batch/plan")
 async def plan(visit: Visit, _caller: Operator, uploaded: Annotated[Uploaded, Query()]) -> Response:
-    """What a run would do; starts nothing. Raises InvalidUsage, FileRefused, UploadFailed."""
+    """Show what a run would do; start nothing. Raises InvalidUsage, FileRefused, UploadFailed."""
     return await _plan(visit, uploaded)
 
 
 @router.post("/batches/run")
 async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()]) -> Response:
-    """Raises as `plan`."""
+    """Run the batch. Raises as `plan`."""
     services, name = visit.services, to_run.name
     path = Uploads(services.settings.uploads).path_of(name, to_run.sha256, to_run.format)
     ref = await inspected(services, path, name, to_run.reading)
@@ -102,7 +102,7 @@ async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()])
 
 
 async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
-    """Its SHA-256. Raises InvalidUsage, FileRefused, UploadFailed; then nothing is kept."""
+    """Keep the file, and return its SHA-256. On InvalidUsage, FileRefused and UploadFailed, keep nothing."""
     reading = asked.reading
     file = await Uploads(services.settings.uploads).store(asked.name, _chunks(sent), asked.format)
     try:
@@ -137,7 +137,7 @@ async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None)
 
 
 async def _form(visit: Visit, asked: Asked, *, refused: str | None = None) -> Response:
-    # A constant of a mapping may be anything, and a name may be typed into the wrong field.
+    # A person may type a card number into a wrong field, or into a mapping as a constant.
     shown = {name: "" if holds_card_number(text) else text for name, text in asked.model_dump().items()}
     return await visit.page(
         "batch_new.html",

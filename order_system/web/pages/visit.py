@@ -1,6 +1,6 @@
-"""One request for a page: who looks at it, and how pages are drawn.
+"""One request for a page: who asks for it, and how pages are drawn.
 
-Templates escape whatever they are given, always; nothing in here marks text as safe.
+Templates always escape all that they are given; nothing in here marks text as safe.
 """
 
 from collections.abc import Mapping
@@ -53,8 +53,8 @@ class _Visit:
         return self.services.now()
 
     def here(self, **changes: str | None) -> str:
-        """This page's address, for its parts that are renewed; with these parts of its query changed, for
-        links to more of the same."""
+        """Return this page's address, from which its parts are renewed. With `changes` to the query, return
+        the address of a similar page."""
         kept: dict[str, str | None] = {**self.request.query_params, "said": None, **changes}
         return address(quote(str(self.request.scope["path"])), kept)
 
@@ -67,7 +67,7 @@ class _Visit:
         calm: bool = False,
         **context: Any,
     ) -> Response:
-        """`calm`: nothing on it changes soon, so that it need not be renewed as often."""
+        """Draw the page. On a `calm` page nothing changes soon, so it is renewed less often."""
         text = TEMPLATES.get_template(template).render(
             **_frame(self.services, self.caller),
             place=place,
@@ -84,7 +84,7 @@ Visit = Annotated[_Visit, Depends(_Visit)]
 
 
 def redirect(address: str, said: str | None = None) -> RedirectResponse:
-    """After something was done: loading the page again does not do it again. `said` is a key of said.html."""
+    """Redirect after an action, so that reloading a page does not repeat it. `said` is a key of said.html."""
     return RedirectResponse(f"{address}?said={said}" if said else address, HTTPStatus.SEE_OTHER)
 
 
@@ -96,7 +96,7 @@ def address(path: str, query: Mapping[str, str | None]) -> str:
 def bare_page(
     request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any
 ) -> HTMLResponse:
-    """For people who have not signed in, and for when something is wrong: it asks neither server nor book."""
+    """Draw a page for people who are not signed in, or about a problem: it asks neither server nor book."""
     services: Services = request.app.state.services
     caller: Caller | None = getattr(request.state, "caller", None)
     text = TEMPLATES.get_template(template).render(

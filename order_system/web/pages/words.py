@@ -1,4 +1,4 @@
-"""How pages say things: states in words, moments, amounts of things."""
+"""The words of pages for states, moments and numbers."""
 
 import re
 from datetime import UTC, datetime
@@ -8,12 +8,12 @@ from order_system.domain.listing import BatchOrder, OrderSummary
 
 
 def in_words(state: str) -> str:
-    """`needs_attention` as people write it."""
+    """Write `needs_attention` as `needs attention`."""
     return state.replace("_", " ")
 
 
 def plain(reason: str | None) -> str:
-    """Without the name of the error, which is for programs: `ShippingRefused: the carrier does ...`."""
+    """Leave out the error's name, which is for programs, as in `ShippingRefused: the carrier does ...`."""
     return _ERROR_NAME.sub("", reason or "")
 
 
@@ -25,22 +25,22 @@ def sentence(text: str) -> str:
 
 
 def utc(moment: datetime) -> str:
-    """For who has no script that knows the viewer's zone."""
+    """Write a moment in UTC, for browsers without the script that knows the viewer's zone."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def clock(moment: datetime) -> str:
-    """In UTC, to the millisecond, without the day."""
+    """Write a time of day in UTC, to the millisecond."""
     return moment.astimezone(UTC).time().isoformat(timespec="milliseconds")
 
 
 def took(order: OrderSummary | BatchOrder, now: datetime) -> str:
-    """How long the order took, or has been under way; nothing of one that was not started."""
+    """Write how long the order took, or has been under way; blank for one that was not started."""
     return time_between(order.opened_at, order.closed_at or now) if order.opened_at else ""
 
 
 def round_time(milliseconds: int) -> str:
-    """On a scale. Its times are round, so without the decimals and the zeros of `in_time`."""
+    """Write a round time on a scale, without the decimals and zeros of `in_time`."""
     parts: list[str] = []
     for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
         number, milliseconds = divmod(milliseconds, length)
@@ -57,7 +57,7 @@ def counted(number: int, what: str) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """With a decimal as long as it says something."""
+    """Write a share in percent, with a decimal below 10 %."""
     if not whole or not part:
         return "0 %"
     percent = 100 * part / whole
@@ -65,7 +65,7 @@ def share(part: int, whole: int) -> str:
 
 
 def hour(moment: datetime) -> str:
-    """In UTC, without the day."""
+    """Write hour and minute in UTC."""
     return f"{moment.astimezone(UTC):%H:%M}"
 
 

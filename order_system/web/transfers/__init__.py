@@ -1,1 +1,1 @@
-"""Files that come in and go out: uploads, their plans, and downloads."""
+"""Transfers of files: uploads, their plans, and downloads."""

@@ -1,4 +1,4 @@
-"""Answers that are written while they are read: files to be downloaded, and events."""
+"""Answers that are sent while they are being written: downloads of files, and events."""
 
 import asyncio
 import io
@@ -12,7 +12,7 @@ from order_system.batches.outcome_files import OutcomeFile, rejects_from
 from order_system.web.services import Services
 
 WRITTEN_AT_ONCE = 64_000
-"""Characters in one piece of a download."""
+"""The number of characters in one piece of a download."""
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 
 
@@ -22,8 +22,8 @@ def attached(pieces: AsyncIterable[str], file_name: str, media_type: str) -> Str
 
 
 async def begun(pieces: AsyncGenerator[str]) -> AsyncIterable[str]:
-    """The same pieces, the first of which is there: what is wrong from the start is raised from here, while
-    there still is an answer to give."""
+    """Return the same pieces after making the first one. So an error at the start is raised here, while the
+    answer can still be a problem."""
     first = await anext(pieces)
 
     async def all_of_them() -> AsyncGenerator[str]:
@@ -36,9 +36,9 @@ async def begun(pieces: AsyncGenerator[str]) -> AsyncIterable[str]:
 
 
 async def outcome_csv(services: Services, name: str, *, rejects: bool) -> AsyncGenerator[str]:
-    """A row for each order of the file, and for each rejected line. Or `rejects` alone: the invalid lines as
-    they were, each with its reason, to be mended and run. Raises, before the first piece, UnknownBatch,
-    FileChanged, FileRefused and InvalidUsage."""
+    """Yield a row for each order of the file and each rejected line. With `rejects`, yield only the invalid
+    lines as they were, each with its reason, to be mended and run. Raises UnknownBatch, FileChanged,
+    FileRefused and InvalidUsage before the first piece."""
     text = io.StringIO(newline="")
     async with aclosing(services.batches.outcome(name)) as lines:
         with ExitStack() as stack:
@@ -51,7 +51,7 @@ async def outcome_csv(services: Services, name: str, *, rejects: bool) -> AsyncG
             async for line in lines:
                 if not rejects:
                     table.add(line)
-                elif line.status == "rejected":  # it reads the file
+                elif line.status == "rejected":  # in a thread, as this reads the file
                     await asyncio.to_thread(table.add, line)
                 if text.tell() >= WRITTEN_AT_ONCE:
                     yield _taken(text)

@@ -1,7 +1,7 @@
-"""Files of orders that are uploaded: kept below ORDER_DATA_DIR, where workers read them.
+"""Keeps uploaded files of orders below ORDER_DATA_DIR, where workers read them.
 
-A file is named by its content and its batch's name, and by nothing else of what was sent; so no name leads
-anywhere else, and the same file sent twice is kept once. It is there only when all of it is.
+A file's path is made of its content's hash and its batch's name, and of nothing else that was sent. So no
+name leads outside the folder, and a file sent twice is kept once. A file appears only when it is complete.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from order_system.web.services import Services
 
 WRITTEN_AT_ONCE = 1_000_000
 UNFINISHED = ".unfinished-"
-"""Begins the name of what is not all there yet; a hidden file is never read as orders."""
+"""The prefix of a file that is not complete yet. Hidden files are never read as orders."""
 FOR_NOW = "for-now-"
-"""Begins the name of a folder that goes when its request does."""
+"""The prefix of a folder that is deleted when its request ends."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Upload:
     path: Path
     sha256: str
     is_new: bool
-    """False if the same file was here before: then it may be some batch's."""
+    """False if the same file was here before: then a batch may be using it."""
 
     def discard(self) -> None:
-        """If nobody else may be reading it."""
+        """Delete the file, unless somebody else may be reading it."""
         if self.is_new:
             self.path.unlink(missing_ok=True)
             with suppress(OSError):  # another batch has the same file
@@ -57,9 +57,9 @@ class Uploads:
         *,
         for_now: bool = False,
     ) -> Upload:
-        """Of the batch of this name. `for_now`: in a place of its own, so that it can be discarded although
-        the same file is being run. Raises InvalidUsage for a bad name, UploadFailed if it cannot be kept, and
-        whatever the chunks raise; then nothing is left behind."""
+        """Keep a file for the batch of this name. With `for_now`, keep it in a folder of its own, so that it
+        can be discarded while the same file is being run. Raises InvalidUsage for a bad name, UploadFailed if
+        the file cannot be kept, and whatever the chunks raise; then nothing is left behind."""
         check_new_batch_name(name)
         try:
             unfinished = await asyncio.to_thread(self._unfinished)
@@ -76,8 +76,8 @@ class Uploads:
         return Upload(path, sha256, is_new)
 
     def path_of(self, name: str, sha256: str, file_format: FileFormat = FileFormat.CSV) -> Path:
-        """Where a file that was stored is: for whoever has shown its plan, and runs it now. Raises
-        InvalidUsage for a bad name, and if there is no such file."""
+        """Return the path of a file that was stored, to run it after its plan was shown. Raises InvalidUsage
+        for a bad name, and if there is no such file."""
         check_batch_name(name)
         path = self._folder / sha256 / _file_name(name, file_format)
         if len(sha256) != 64 or not sha256.isalnum() or not path.is_file():
@@ -85,11 +85,11 @@ class Uploads:
         return path
 
     def sweep(self) -> None:
-        """Away with what a process that was killed has left, unfinished or kept for now: no upload and no
-        plan takes as long."""
+        """Delete what a killed process has left unfinished or kept for now: anything older than an upload or
+        a plan can be."""
         oldest = time.time() - policy.UPLOAD_WITHIN.total_seconds()
         for path in (*self._folder.glob(f"{UNFINISHED}*"), *self._folder.glob(f"{FOR_NOW}*")):
-            with suppress(FileNotFoundError):  # somebody else sweeps, too
+            with suppress(FileNotFoundError):  # another process may sweep, too
                 if path.stat().st_mtime < oldest:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -105,7 +105,7 @@ def _file_name(name: str, file_format: FileFormat) -> str:
 
 
 async def _written(path: Path, chunks: AsyncIterable[bytes]) -> str:
-    """The SHA-256 of what came. Disk and hash are kept off the event loop."""
+    """Write the chunks, off the event loop, and return their SHA-256."""
     digest, waiting = hashlib.sha256(), bytearray()
 
     def write(content: bytes) -> None:
@@ -123,17 +123,17 @@ async def _written(path: Path, chunks: AsyncIterable[bytes]) -> str:
 
 
 def _put(unfinished: Path, path: Path) -> bool:
-    """Whether it was not there before. All of it is on disk before it has its name."""
+    """Give the file its name once all of it is on disk. Returns whether it was not there before."""
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
     while True:
-        with suppress(FileExistsError):  # `exist_ok` would look again, when it may be gone
+        with suppress(FileExistsError):  # `exist_ok` would look again, when the folder may be gone
             path.parent.mkdir()
         try:
-            path.hardlink_to(unfinished)  # which, unlike a rename, replaces nothing
+            path.hardlink_to(unfinished)  # unlike a rename, this replaces nothing
         except FileExistsError:
             return False
-        except FileNotFoundError:  # somebody has just discarded the same file, and its folder
+        except FileNotFoundError:  # another request has just discarded the same file, and its folder
             if not unfinished.exists():
                 raise
             continue
@@ -146,7 +146,7 @@ def _put(unfinished: Path, path: Path) -> bool:
 def reading_of(
     file_format: FileFormat, mapping: str | None, profile: str | None, encoding: str | None
 ) -> HowToRead:
-    """As a request asks for it, each text of which may be blank. Raises InvalidMapping."""
+    """Return how to read a file, as a request asks; its texts may be blank. Raises InvalidMapping."""
     return {
         "file_format": file_format,
         "mapping": parse_mapping(mapping) if mapping else None,
@@ -156,7 +156,7 @@ def reading_of(
 
 
 async def inspected(services: Services, path: Path, name: str, reading: HowToRead) -> FileRef:
-    """Raises FileRefused, InvalidMapping. Where we keep the file is not told."""
+    """Inspect an uploaded file. Raises FileRefused, InvalidMapping; errors do not tell its path."""
     try:
         return await services.files.inspect(str(path), **reading)
     except (FileRefused, InvalidUsage) as refused:
