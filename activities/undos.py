@@ -68,7 +68,7 @@ def undo_answer(effect: Effect, state: EffectState, receipt: Wire | NotCaptured 
 
 
 def given_back(effect: Effect, receipt: Wire | NotCaptured | None) -> str:
-    """Say for people what was given back: `stock released`, `refunded 1059.97 USD`."""
+    """Say for people what was given back: `stock released`, `refunded 1,059.97 USD`."""
     if isinstance(receipt, NotCaptured):
         return AUTHORISATION_VOIDED
     done = UNDOS[STEP_OF[effect]].done

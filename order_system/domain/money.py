@@ -103,15 +103,10 @@ def decimal_text(minor: int, currency: str) -> str:
 
 
 def format_amount(minor: int, currency: str) -> str:
-<<<<<<< HEAD
-    """For people: `1,059.97 USD`. The code and no symbol, since a dozen currencies share the dollar sign."""
+    """Write an amount for people: `1,059.97 USD`. With the code, since a dozen currencies share `$`."""
     return format_decimal(decimal_text(minor, currency), currency)
 
 
 def format_decimal(amount: str | Decimal | None, currency: str | None) -> str:
-    """The same of decimal text, which has the decimals of its currency; blank of None."""
+    """Write decimal text, which has its currency's decimals, for people; blank if there is no amount."""
     return "" if amount is None else f"{Decimal(amount):,} {currency}"
-=======
-    """Write an amount for people: `1059.97 USD`. With the code, since a dozen currencies share `$`."""
-    return f"{decimal_text(minor, currency)} {currency}"
->>>>>>> 16a12089a238b82549d7dcf60fa8356ddc3e747a

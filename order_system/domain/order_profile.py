@@ -20,7 +20,7 @@ Meaning = Literal["each", "line total", "same item", "own item", Amounts]
 FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total", "line_id", "line_discount")
 """Fields that a profile may name beside an order's own: the name that makes a SKU where there is none, the
 sum of the lines less their discounts, how much of a line is still to be shipped, the price of a whole line
-(that of each piece may be rounded), and what tells one line from all others."""
+(that of each piece may be rounded), what tells one line from all others, and the discount on a whole line."""
 
 
 UNCHECKED = (
