@@ -16,7 +16,7 @@ from tests.chaos.director import run_plan
 from tests.chaos.plan import Plan, PlannedOrder
 from tests.chaos.plants import PLANTS, Plant
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 @pytest.mark.long
