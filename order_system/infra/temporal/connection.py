@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import TypeVar
 
-from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, ResourceExhaustedFailure
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
@@ -111,6 +111,11 @@ def is_about_the_namespace(error: RPCError) -> bool:
     return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
+def is_too_busy(error: RPCError) -> bool:
+    """Whether the server refused the call only for now, and not because the call is too large."""
+    return any(detail.Is(ResourceExhaustedFailure.DESCRIPTOR) for detail in error.grpc_status.details)
+
+
 def no_such_namespace(error: RPCError) -> InvalidSettings:
     return InvalidSettings(
         f"the Temporal server says: {error.message} TEMPORAL_NAMESPACE or temporal.toml names it; "
@@ -169,6 +174,8 @@ async def reaching_server() -> AsyncGenerator[None]:
     except RPCError as error:
         if has_gone(error):
             raise ServerUnreachable("the Temporal server does not answer") from error
+        if is_too_busy(error):
+            raise ServerUnreachable(f"the Temporal server is too busy: {error.message}") from error
         if is_about_the_namespace(error):
             raise no_such_namespace(error) from error
         # Only a new server, or one that was restarted without its data, lacks search attributes.

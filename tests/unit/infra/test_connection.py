@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.api.common.v1 import GrpcStatus
+from temporalio.api.errordetails.v1 import ResourceExhaustedFailure
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
-from order_system.domain.errors import InvalidSettings, ServerUnreachable
+from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerUnreachable
 from order_system.infra import policy
-from order_system.infra.temporal.connection import compression_to, connect, has_gone
+from order_system.infra.temporal.connection import compression_to, connect, has_gone, reaching_server
 
 
 @pytest.fixture
@@ -93,6 +95,20 @@ def test_a_server_that_has_gone_is_told_apart_from_its_no(
     message: str, status: RPCStatusCode, gone: bool
 ) -> None:
     assert has_gone(RPCError(message, status, b"")) is gone
+
+
+async def test_a_server_that_is_too_busy_is_asked_again_and_a_call_that_is_too_large_is_not() -> None:
+    """Found by a run of chaos on slow cores: `submit` ended with the server's "query buffer is full"."""
+    busy, status = GrpcStatus(), RPCStatusCode.RESOURCE_EXHAUSTED
+    busy.details.add().Pack(ResourceExhaustedFailure())
+
+    with pytest.raises(ServerUnreachable, match="the Temporal server is too busy: the buffer is full"):
+        async with reaching_server():
+            raise RPCError("the buffer is full", status, busy.SerializeToString())
+    with pytest.raises(OrderSystemError, match="the Temporal server refuses: larger than max") as told:
+        async with reaching_server():
+            raise RPCError("larger than max", status, b"")
+    assert not isinstance(told.value, ServerUnreachable)
 
 
 @pytest.mark.parametrize(
