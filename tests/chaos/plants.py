@@ -255,7 +255,8 @@ SIBLING_NOT_AWAITED = Plant(
             "workflows/child.py", "    await asyncio.gather(first, second, return_exceptions=True)", "   "
         ),
     ),
-    (Fault("before reserve", (Blow.STALL,)),),
+    # The charge waits for the blow: else its decline may end the order before the other step has begun.
+    (Fault("before reserve", (Blow.STALL,), beside="before charge"),),
     tokens={"payment_method": "pm_card_declined"},
     flow=Flow.PARALLEL,
 )
