@@ -31,7 +31,7 @@ def check_plots(benchmarks: Sequence[str]) -> None:
 
 
 def draw(result: Result, folder: Path) -> dict[str, Path]:
-    """Title -> SVG in the folder, with a PNG of the same name beside it. Empty for what has no plots."""
+    """Draw the plots into the folder. Return title -> SVG, empty for what has no plots."""
     drawn: dict[str, Path] = {}
     for name, title in PLOTS.get(result.benchmark, {}).items():
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +39,5 @@ def draw(result: Result, folder: Path) -> dict[str, Path]:
         # Only here, since whoever wants no plots need not have what draws them.
         chart = getattr(import_module("benchmarks.output.charts"), name)(result)
         chart.save(str(svg))
-        chart.save(str(svg.with_suffix(".png")), scale_factor=2)
         drawn[title] = svg
     return drawn
