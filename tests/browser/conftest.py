@@ -33,7 +33,9 @@ def pages_renew_themselves_soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def stall(client: Client, sqlite_database: Database, tmp_path: Path) -> AsyncIterator[Stall]:
+async def stall(
+    calls_may_be_held: None, client: Client, sqlite_database: Database, tmp_path: Path
+) -> AsyncIterator[Stall]:
     shop = WebShop(sqlite_database, client, tmp_path, keys=None)
     async with shop.open(), shop.on_a_port() as port:
         yield Stall(shop, port)
