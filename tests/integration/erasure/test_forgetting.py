@@ -33,7 +33,7 @@ from tests.fixtures.shops.refunds import give_back
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 ADA = {"who": "ada", "why": "ticket 123"}
 
 
