@@ -73,19 +73,15 @@ class Watched:
         assert answer.status_code == 202, answer.text
 
     async def wave(self, name: str, more: int) -> None:
-        await asyncio.gather(
-            self.submit(f"{name}-HELD", street=REFUSED, held=True),
-            *(
-                submit
-                for number in range(1 + more)
-                for submit in (
-                    self.submit(f"{name}-OK{number or ''}"),
-                    self.submit(f"{name}-DECLINED{number or ''}", pays=REFUSED),
-                    self.submit(f"{name}-REFUSED{number or ''}", street=REFUSED),
-                )
-            ),
-        )
-        await eventually(self._are_counted, SECONDS, "the orders' ends to be seen")
+        """Few at once: of too many, a busy machine has each attempt run out of its time, and none ends."""
+        await self.submit(f"{name}-HELD", street=REFUSED, held=True)
+        for number in range(1 + more):
+            await asyncio.gather(
+                self.submit(f"{name}-OK{number or ''}"),
+                self.submit(f"{name}-DECLINED{number or ''}", pays=REFUSED),
+                self.submit(f"{name}-REFUSED{number or ''}", street=REFUSED),
+            )
+            await eventually(self._are_counted, SECONDS, "the orders' ends to be seen")
 
     async def _are_counted(self) -> bool:
         return await self.prometheus.number("sum(orders_closed_total)") >= len(self.ended)
@@ -135,7 +131,7 @@ async def watched(
             pages = await opened.enter_async_context(httpx.AsyncClient(base_url=found[0], timeout=SECONDS))
             client = await connect(dev_server.address)
             told = Watched(client, queue, received, prometheus, pages, log, settings, metrics, events)
-            for name, more in (("A", 0), ("B", 14)):  # what did not grow while it was looked at has no rate
+            for name, more in (("A", 0), ("B", 4)):  # what did not grow while it was looked at has no rate
                 await told.wave(name, more)
             yield told
 
@@ -226,7 +222,7 @@ async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_
     watched: Watched,
 ) -> None:
     said = {watched.private[word] for word in watched.private}
-    assert len(said) == 50
+    assert len(said) == len(watched.ended) + HELD
     waiting = {("order.needs_attention", f"{name}-HELD") for name in "AB"}
 
     async def all_are_told() -> bool:
@@ -260,7 +256,7 @@ async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_
     }
     assert [where for where, text in told.items() if found_in([text], watched.private)] == []
     mails = b"".join(watched.received.mails)
-    assert len(found_in([mails], watched.private)) >= 50, "it finds what is there"
+    assert len(found_in([mails], watched.private)) >= len(said), "it finds what is there"
 
 
 async def test_a_port_that_is_taken_is_told_and_not_fought_for(watched: Watched, tmp_path: Path) -> None:
