@@ -132,6 +132,7 @@ async def test_an_order_that_needs_attention_is_handed_on_and_reported(
     assert (ids[0],) == progress.handed_on
 
 
+@pytest.mark.usefixtures("calls_may_be_held")
 async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
     name = f"paused-{shop.task_queue}"
     ids = [f"{name}-{number:03d}" for number in range(20)]
@@ -166,6 +167,7 @@ async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
     await shop.assert_clean()
 
 
+@pytest.mark.usefixtures("calls_may_be_held")
 async def test_cancel_with_the_orders_undoes_those_under_way(shop: BatchShop, tmp_path: Path) -> None:
     name = f"cancelled-{shop.task_queue}"
     rows = [row(f"{name}-{number}") for number in range(6)]
@@ -204,6 +206,7 @@ async def test_other_content_is_a_conflict_and_is_not_run(shop: BatchShop, tmp_p
     assert len((await shop.world.statement()).charges) == 3
 
 
+@pytest.mark.usefixtures("calls_may_be_held")
 async def test_a_running_order_is_skipped_and_another_under_its_id_conflicts(
     shop: BatchShop, tmp_path: Path
 ) -> None:
@@ -236,6 +239,7 @@ async def test_a_file_that_changed_since_its_plan_is_not_run(shop: BatchShop, tm
     assert (await shop.world.statement()).charges == ()
 
 
+@pytest.mark.usefixtures("calls_may_be_held")
 async def test_a_file_that_changes_on_the_way_ends_the_batch_after_its_orders(
     shop: BatchShop, tmp_path: Path
 ) -> None:

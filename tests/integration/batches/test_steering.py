@@ -16,6 +16,8 @@ from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, writ
 from tests.fixtures.steering.waiting import eventually
 from workflows.batch import BatchFulfillmentWorkflow
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 SECONDS = 180
 EVENTS = policy.BATCH_HISTORY_EVENTS_LEAST
 

@@ -139,7 +139,7 @@ async def test_a_first_attempt_that_hangs_counts_as_unanswered_and_goes_on_as_a_
     await shop.assert_clean()
 
 
-@pytest.mark.usefixtures("unhurried_first_attempts")
+@pytest.mark.usefixtures("unhurried_first_attempts", "calls_may_be_held")
 @pytest.mark.parametrize(
     ("point", "step", "ends"),
     [

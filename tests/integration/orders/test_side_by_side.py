@@ -22,6 +22,8 @@ from tests.fixtures.steering.resets import reset
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 CALLS = {Step.PAYMENT: "charge", Step.INVENTORY: "reserve"}
 REFUSALS = {Step.PAYMENT: PaymentDeclined, Step.INVENTORY: OutOfStock}
 BESIDE = {Step.PAYMENT: Step.INVENTORY, Step.INVENTORY: Step.PAYMENT}
