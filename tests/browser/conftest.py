@@ -27,15 +27,14 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(autouse=True)
-def pages_renew_themselves_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def pages_renew_themselves_soon(calls_may_be_held: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is held meanwhile stays so: a browser takes its time on a busy machine."""
     for name in ("PAGE_RENEWED", "PAGE_RENEWED_SELDOM"):
         monkeypatch.setattr(policy, name, timedelta(milliseconds=400))
 
 
 @pytest.fixture
-async def stall(
-    calls_may_be_held: None, client: Client, sqlite_database: Database, tmp_path: Path
-) -> AsyncIterator[Stall]:
+async def stall(client: Client, sqlite_database: Database, tmp_path: Path) -> AsyncIterator[Stall]:
     shop = WebShop(sqlite_database, client, tmp_path, keys=None)
     async with shop.open(), shop.on_a_port() as port:
         yield Stall(shop, port)
