@@ -18,6 +18,8 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import WAIT_SECONDS, has_been_tried, resolution, the_concern
 from tests.fixtures.steering.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 
 @pytest.fixture
 async def order(shop: Shop) -> AsyncGenerator[Order]:

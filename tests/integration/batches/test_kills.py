@@ -25,7 +25,7 @@ from tests.fixtures.shops.batch_shop import assert_adds_up, row, write_orders
 from tests.fixtures.steering.waiting import eventually
 
 ORDERS = 18
-SECONDS = 100
+SECONDS = 180
 QUEUE = "kills"
 
 

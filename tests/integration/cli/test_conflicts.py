@@ -19,7 +19,7 @@ from tests.fixtures.processes.shop_commands import QUIET_WORLD, document
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 60
+SECONDS = 180
 SLOW = {"ORDER_LATENCY_MIN": "3", "ORDER_LATENCY_MAX": "3"}
 """A call's answer takes half of it: time enough for a kill between the parcel and our knowing of it."""
 

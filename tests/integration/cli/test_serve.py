@@ -22,7 +22,7 @@ from tests.fixtures.web.web import KEYS, OPERATOR_KEY, VIEWER_KEY, document, tex
 
 Env = dict[str, str]
 CALL_SECONDS = 60
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 
 
 @pytest.fixture

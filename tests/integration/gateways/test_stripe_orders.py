@@ -25,7 +25,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 
 ORDERS = 50
-SECONDS = 90
+SECONDS = 180
 ON_DISPATCH, AUTHORISED = 1, 2
 """Which ten; the others are charged at once."""
 

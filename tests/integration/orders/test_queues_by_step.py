@@ -19,7 +19,7 @@ from order_system.orders.client import OrderClient
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 60
+SECONDS = 180
 
 
 async def limit(client: Client, queue: str, a_second: float | None) -> None:

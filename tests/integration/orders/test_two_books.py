@@ -24,7 +24,7 @@ from tests.fixtures.shops.batch_shop import row, write_orders
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 60
+SECONDS = 180
 ORDERS = 4
 
 

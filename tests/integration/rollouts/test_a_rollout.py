@@ -26,7 +26,7 @@ from tests.fixtures.processes.forking import ForkedProcess
 from tests.fixtures.processes.worker_process import WORKER, worker_process
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 60
+SECONDS = 180
 
 
 class Rollout:

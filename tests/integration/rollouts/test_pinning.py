@@ -29,7 +29,7 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
-SECONDS = 60
+SECONDS = 180
 
 
 def worker_of(build: str, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:

@@ -29,7 +29,7 @@ from tests.fixtures.steering.waiting import eventually
 PROCESSES = 2
 SEVERAL = ("--processes", str(PROCESSES))
 ORDERS = 12
-SECONDS = 120
+SECONDS = 180
 AGAIN_SECONDS = 0.1
 
 Lines = list[dict[str, Any]]
