@@ -5,11 +5,12 @@ import gc
 import logging
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import structlog
 import uvloop
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from order_system.domain import policy
 from order_system.infra import policy as infra_policy
@@ -18,7 +19,10 @@ from tests.fixtures.databases.postgresql import SKIPPED
 
 POLICIES = (policy, infra_policy)
 
-settings.register_profile("busy machine", deadline=None)  # where an example may take as long as it likes
+# An example may take as long as it likes there, and so may making one up.
+settings.register_profile(
+    "busy machine", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("busy machine")
 
 pytest_plugins = [
@@ -44,6 +48,12 @@ def bare_environment(policy_as_it_was: None, monkeypatch: pytest.MonkeyPatch) ->
     for name in [name for name in os.environ if name.startswith(("ORDER_", "TEMPORAL_", "OTEL_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", os.devnull)
+
+
+@pytest.fixture(autouse=True)
+def each_attempt_is_noted(policy_as_it_was: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine: a note that takes long is left out, and many tests read it."""
+    monkeypatch.setattr(policy, "ATTEMPT_NOTED", timedelta(minutes=1))
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,8 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(autouse=True)
-def pages_renew_themselves_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def pages_renew_themselves_soon(calls_may_be_held: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is held meanwhile stays so: a browser takes its time on a busy machine."""
     for name in ("PAGE_RENEWED", "PAGE_RENEWED_SELDOM"):
         monkeypatch.setattr(policy, name, timedelta(milliseconds=400))
 

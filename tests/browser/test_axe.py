@@ -98,7 +98,7 @@ async def findings(page: Page, where: str, part: str = "html") -> list[str]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_nothing_is_found(stall: Stall, pages: list[str], chromium: Browser) -> None:
     found: list[str] = []
     asked: set[str] = set()

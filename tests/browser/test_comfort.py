@@ -150,6 +150,7 @@ async def test_a_viewer_signs_in_looks_and_can_do_nothing(locked: Stall, chromiu
         await expect(page.get_by_label("Key")).to_be_visible()
         await page.get_by_label("Key").fill(OPERATOR_KEY)
         await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         await page.goto(f"/orders/{order.order_id}")
         await expect(page.get_by_role("button", name="Cancel…")).to_be_visible()
     held.let_go()

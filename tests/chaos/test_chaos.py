@@ -21,12 +21,20 @@ SEED = int(os.environ.get("CHAOS_SEED", "1"))
 
 
 @pytest.mark.long
-@pytest.mark.timeout(PATIENCE_SECONDS + 60)
+@pytest.mark.timeout(2 * PATIENCE_SECONDS + 60)
 async def test_forty_orders_through_every_kind_of_blow(tmp_path: Path) -> None:
-    plan = draw_plan(SEED, ORDERS)
-    async with open_arena(tmp_path, pace=PACE) as arena:
-        run = await run_plan(plan, arena, workers=2, in_flight=ORDERS, patience=PATIENCE_SECONDS)
-        judgement = await judge(run)
     replay = f"replay: python -m tests.chaos --orders {ORDERS} --seed {SEED} --pace {PACE} --keep"
-    assert (judgement.broken, judgement.untrue) == ([], []), replay
-    assert vacuous(run, judgement, whole_catalogue=False) == [], replay
+
+    async def not_tried(name: str) -> set[str]:
+        folder = tmp_path / name
+        folder.mkdir()
+        async with open_arena(folder, pace=PACE) as arena:
+            plan = draw_plan(SEED, ORDERS)
+            run = await run_plan(plan, arena, workers=2, in_flight=ORDERS, patience=PATIENCE_SECONDS)
+            judgement = await judge(run)
+        assert (judgement.broken, judgement.untrue) == ([], []), replay
+        return set(vacuous(run, judgement, whole_catalogue=False))
+
+    if missed := await not_tried("first"):  # a busy machine may have an order end before its blow: once more
+        missed &= await not_tried("again")
+    assert missed == set(), replay

@@ -24,7 +24,8 @@ PATIENCE_SECONDS = 300
 async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
     dev_server: EmbeddedServer, sqlite_template: Path, tmp_path: Path
 ) -> None:
-    async def judged(plan: Plan, source: Path, plant: Plant) -> Judgement:
+    async def judged(plan: Plan, source: Path, plant: Plant) -> Judgement | None:
+        """None where a blow did not fall, since a busy machine had its order end before."""
         folder = source.parent
         shutil.copyfile(sqlite_template, folder / "orders.db")
         async with open_arena(
@@ -33,7 +34,8 @@ async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
             for statement in plant.statements:
                 await arena.system.database.write(Connection.execute, text(statement))
             run = await run_plan(plan, arena, workers=1, in_flight=20, patience=PATIENCE_SECONDS)
-            assert {entry.order_id for entry in run.fired} == {subject for subject, _ in plan.faults}
+            if {entry.order_id for entry in run.fired} != {subject for subject, _ in plan.faults}:
+                return None
             # Workflows with a bug in them: that their histories do not replay with ours proves nothing.
             return await judge(run, replayed=0)
 
@@ -41,14 +43,16 @@ async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
         plan = Plan(0, _named(name, plant))
         outcome = await judged(plan, plant.grow(tmp_path / f"{name}-{plant.slug}" / "source"), plant)
         # A machine that is slow is no bug that was found.
-        return [line for line in outcome.broken if "quiet in time" not in line]
+        return [line for line in outcome.broken if "quiet in time" not in line] if outcome else []
 
-    async def sound() -> Judgement:
-        nothing = Plant("sound", changes=(), faults=())
+    async def sound(name: str = "first") -> Judgement | None:
+        nothing = Plant(f"sound {name}", changes=(), faults=())
         source = nothing.grow(tmp_path / nothing.slug / "source")
-        return await judged(Plan(0, _named("sound", *PLANTS)), source, nothing)
+        return await judged(Plan(0, _named(f"sound-{name}", *PLANTS)), source, nothing)
 
     *outcomes, clean = await asyncio.gather(*map(planted, PLANTS), sound())
+    clean = clean or await sound("again")
+    assert clean
     assert clean.broken == []
     # Some of them show in a race alone, which a busy machine decides the other way: once more, by itself.
     missed = [plant for plant, lines in zip(PLANTS, outcomes, strict=True) if not lines]

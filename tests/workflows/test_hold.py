@@ -37,7 +37,7 @@ async def held(shop: Shop, order: Order) -> OrderProgress:
         progress = await shop.progress(order)
         return progress.held_until is not None
 
-    await eventually(waits, 30, "the order to be held")
+    await eventually(waits, 60, "the order to be held")
     return progress
 
 

@@ -13,7 +13,7 @@ from order_system.domain.steps import Step
 from tests.fixtures.shops.shop import Shop, an_order
 from workflows.order import OrderFulfillmentWorkflow
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 UNDOS = {"void": Step.SHIPPING, "release": Step.INVENTORY, "refund": Step.PAYMENT}
 
 

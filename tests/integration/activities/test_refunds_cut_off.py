@@ -42,7 +42,7 @@ async def test_what_a_gateway_says_when_it_is_cut_off_is_no_answer(parts: Parts)
     request = RefundRequest(submission=a_submission(order), refund=asked)
     with pytest.raises(AnswerLost, match="aborted"):
         await run_activity(
-            PaymentActivities(parts.book, gateway).refund_part, request, limit=timedelta(seconds=1)
+            PaymentActivities(parts.book, gateway).refund_part, request, limit=timedelta(seconds=2)
         )
     [kept] = (await parts.book.refunds([order.order_id]))[order.order_id]
     assert kept.state is RefundState.UNDER_WAY

@@ -23,7 +23,7 @@ from tests.fixtures.web.seen_pages import seen
 from tests.fixtures.web.web import WebShop, document
 
 TOLD_WITHIN = timedelta(seconds=15)
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 @pytest.fixture

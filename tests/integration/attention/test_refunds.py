@@ -15,8 +15,10 @@ from order_system.domain.steps import Step
 from order_system.gateways.simulated.payment import SimulatedPaymentGateway
 from tests.fixtures.shops.refunds import forgotten, give_back, refunded, resolved, result_of, states, stuck
 from tests.fixtures.shops.shop import Shop, an_order
-from tests.fixtures.shops.stuck import WAIT_SECONDS, resolution, the_concern
+from tests.fixtures.shops.stuck import WAIT_SECONDS, has_been_tried, resolution, the_concern
 from tests.fixtures.steering.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
 
 @pytest.fixture
@@ -117,6 +119,7 @@ async def test_a_worker_that_dies_before_it_has_noted_the_answer_gives_nothing_b
 ) -> None:
     shop.stage.fail("before end_refund", lambda: NotReached("the worker is gone"), times=1)
     name = await stuck(shop, order, monkeypatch)
+    await has_been_tried(shop.temporal.get_workflow_handle(refund_workflow_id(order.order_id, name)))
     assert await refunded(shop, order) == 1000
     assert await states(shop, order) == [(RefundState.UNDER_WAY, 1000)]
     await shop.assert_clean()
@@ -132,11 +135,9 @@ async def test_a_refund_that_is_stuck_is_listed_and_handled_by_a_person(
 ) -> None:
     shop.stage.unreachable("refund_part")
     name = await stuck(shop, order, monkeypatch)
-    await eventually(lambda: shop.stage.called("before refund_part"), WAIT_SECONDS, "an attempt")
-    concern = await the_concern(shop, order)
+    concern = await the_concern(shop, order, saying="connection refused")
     assert (concern.kind, concern.refund) == (ConcernKind.STUCK_REFUND, name)
     assert "under way 10.00 USD, asked for by ada@desk-1" in concern.reason
-    assert "connection refused" in concern.reason
     assert concern.commands == (
         f"python starter.py resolve {order.order_id} payment --refund {name} --retry",
         f'python starter.py resolve {order.order_id} payment --refund {name} --handled --note "..."',
@@ -157,6 +158,7 @@ async def test_a_refund_that_succeeds_at_that_moment_wins(
 ) -> None:
     hold = shop.stage.hold("after refund_part")
     name = await stuck(shop, order, monkeypatch)
+    await hold.reached()
     answer = asyncio.create_task(resolved(shop, order, name, Remedy.HANDLED))
     handle = shop.temporal.get_workflow_handle(refund_workflow_id(order.order_id, name))
 
@@ -176,8 +178,10 @@ async def test_a_refund_whose_workflow_is_gone_goes_on_when_it_is_asked_for_agai
 ) -> None:
     shop.stage.answer_lost("refund_part", times=1)
     name = await stuck(shop, order, monkeypatch)
-    await shop.temporal.get_workflow_handle(refund_workflow_id(order.order_id, name)).terminate()
-    concern = await the_concern(shop, order)
+    refund = shop.temporal.get_workflow_handle(refund_workflow_id(order.order_id, name))
+    await has_been_tried(refund)
+    await refund.terminate()
+    concern = await the_concern(shop, order, saying=" refund ")  # not to be resolved any more
     assert concern.commands == (f'python starter.py refund {order.order_id} --id {name} --note "..."',)
 
     assert (await give_back(shop, order, refund_id=name)).state is RefundState.REFUNDED

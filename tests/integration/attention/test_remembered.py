@@ -21,7 +21,7 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import ended, journal, resolution, resolve, status_in_book, stuck, the_concern
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 30
+SECONDS = 60
 
 
 async def told_by_provider(books: sound.Books) -> Statement:

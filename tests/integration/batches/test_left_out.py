@@ -15,7 +15,7 @@ from order_system.infra.database import Database
 from tests.fixtures.documents.shop_export import export_of, order
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up
 
-SECONDS = 60
+SECONDS = 180
 
 
 @pytest.fixture

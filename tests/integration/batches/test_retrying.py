@@ -11,7 +11,7 @@ from order_system.domain.order import FirstAttempts, Flow
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 
-SECONDS = 60
+SECONDS = 180
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
 
-SECONDS = 60
+SECONDS = 180
 
 
 async def test_an_order_whose_rows_stand_apart_is_neither_charged_nor_shipped(

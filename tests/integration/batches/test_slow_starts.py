@@ -17,7 +17,7 @@ from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, writ
 from tests.fixtures.shops.slow_starts import LET_GO, SlowStarts
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 60
+SECONDS = 180
 EVENTS = policy.BATCH_HISTORY_EVENTS_LEAST
 
 

@@ -11,13 +11,14 @@ from temporalio.service import RPCError
 from order_system.domain import policy
 from order_system.domain.batch import BatchProgress, BatchRequest, BatchStatus
 from order_system.domain.ids import order_workflow_id
-from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
 from tests.fixtures.steering.waiting import eventually
 from workflows.batch import BatchFulfillmentWorkflow
 
-SECONDS = 60
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
+SECONDS = 180
 EVENTS = policy.BATCH_HISTORY_EVENTS_LEAST
 
 
@@ -122,12 +123,20 @@ async def test_orders_of_an_earlier_run_are_cancelled_too(
         shop.stage.fail("before find", lambda: RuntimeError("nobody can look them up"))
         closing.let_go()
 
+        left: list[str] = []
+
         async def one_is_left() -> bool:
-            return await open_orders(shop, ids) == 1
+            left[:] = await open_orders(shop, ids)
+            return len(left) == 1
+
+        async def it_is_told() -> bool:
+            described = await shop.temporal.get_workflow_handle(left[0]).describe()
+            return described.raw_description.workflow_extended_info.cancel_requested
 
         await eventually(one_is_left, SECONDS, "all but one order to end")
         await shop.batches.cancel(name, orders_too=True)
         shop.stage.mend()
+        await eventually(it_is_told, SECONDS, "that order to be asked to stop")
         running.let_go()
         last = await shop.followed(name)
     assert last.status == BatchStatus.CANCELLED
@@ -168,16 +177,17 @@ async def test_orders_are_cancelled_though_one_of_them_is_terminated_at_that_ver
     assert_adds_up(last)
 
 
-async def open_orders(shop: BatchShop, ids: list[str]) -> int:
+async def open_orders(shop: BatchShop, ids: list[str]) -> list[str]:
+    """Their workflows."""
     names = ", ".join(f"'{order_workflow_id(order_id)}'" for order_id in ids)
     query = f"WorkflowId IN ({names}) AND ExecutionStatus = 'Running'"
-    return (await shop.temporal.count_workflows(query)).count
+    return [found.id async for found in shop.temporal.list_workflows(query)]
 
 
 async def test_a_refused_start_that_nobody_can_explain_holds_up_no_other_order(
     shop: BatchShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policy, "BATCH_PATIENCE", infra_policy.CONNECT_AGAIN)
+    monkeypatch.setattr(policy, "BATCH_PATIENCE", policy.PAGE_HEARTBEAT)  # the other one ends before
     name = f"unexplained-{shop.task_queue}"
     first = write_orders(tmp_path / "first.csv", [row(f"{name}-1")])
     both = write_orders(tmp_path / "both.csv", [row(f"{name}-1"), row(f"{name}-2")])
@@ -191,11 +201,15 @@ async def test_a_refused_start_that_nobody_can_explain_holds_up_no_other_order(
         shop.stage.fail("before find", lambda: RuntimeError("the book cannot be read"))
         page.let_go()
 
+        async def it_is_handed_on() -> bool:
+            return (await shop.batches.progress(name)).handed_on == (f"{name}-1",)
+
+        await eventually(it_is_handed_on, SECONDS, "the first order to lose its place")
+
         async def the_other_one_is_fulfilled() -> bool:
             return (await shop.batches.progress(name)).counts.fulfilled == 1
 
         await eventually(the_other_one_is_fulfilled, SECONDS, "the second order to get the only place")
-        assert (await shop.batches.progress(name)).handed_on == (f"{name}-1",)
         shop.stage.mend()
         running.let_go()
         last = await shop.followed(name)

@@ -24,6 +24,7 @@ def no_server(folder: Path) -> Env:
         "ORDER_DATA_DIR": str(folder / "data"),
         "ORDER_FILE_ROOTS": f"{folder}, {ROOT / 'examples'}",
         "ORDER_UI_URL": UI,
+        "ORDER_RECONCILE_EVERY": "0",  # a run at the full minute would settle what a test has terminated
     }
 
 

@@ -104,7 +104,7 @@ async def terminated_once(
         record = (await SqlOrderBook(database).find([order.order_id])).get(order.order_id)
         return record is not None and await is_so(record)
 
-    await eventually(has_come_so_far, 30, "the order to have come so far")
+    await eventually(has_come_so_far, 60, "the order to have come so far")
     await workflow.terminate()
     return order.order_id
 
@@ -240,5 +240,5 @@ def listed_at_last(shop: Env, order_id: str) -> dict[str, Any]:
         assert attention.code == (1 if attention.document else 0)
         return bool(found)
 
-    wait_until(is_listed, 20, f"{order_id} to be listed")
+    wait_until(is_listed, 60, f"{order_id} to be listed")
     return found[0]

@@ -19,9 +19,9 @@ from tests.fixtures.processes.shop_commands import QUIET_WORLD, document
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 60
-SLOW = {"ORDER_LATENCY_MIN": "2", "ORDER_LATENCY_MAX": "2"}
-"""A call's answer is a second under way: time enough for a kill between the parcel and our knowing of it."""
+SECONDS = 180
+SLOW = {"ORDER_LATENCY_MIN": "3", "ORDER_LATENCY_MAX": "3"}
+"""A call's answer takes half of it: time enough for a kill between the parcel and our knowing of it."""
 
 
 @pytest.mark.long

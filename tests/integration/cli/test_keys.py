@@ -11,13 +11,15 @@ def test_keys_are_made_listed_and_never_shown(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     environment = {"ORDER_KEYS": str(file)}
 
+    before = f"{datetime.now(UTC):%Y-%m}"
     missing = starter("keys", env=environment)
     first = starter("keys", "new", "--json", env=environment)
     later = starter("keys", "new", "2100-01", env=environment)
     listed = starter("keys", "--json", env=environment)
     people = starter("keys", env=environment)
 
-    month = f"{datetime.now(UTC):%Y-%m}"
+    month = json.loads(first.out)["id"]
+    assert before <= month <= f"{datetime.now(UTC):%Y-%m}", "two months, at the turn of one"
     assert (missing.code, "`starter.py keys new` makes a key" in missing.err) == (2, True)
     assert json.loads(first.out) == {"id": month, "seals_from": f"{month}-01T00:00:00+00:00"}
     assert later.out == "key 2100-01 is there\n"

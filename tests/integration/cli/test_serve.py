@@ -21,8 +21,8 @@ from tests.fixtures.steering.waiting import wait_until
 from tests.fixtures.web.web import KEYS, OPERATOR_KEY, VIEWER_KEY, document, text_of
 
 Env = dict[str, str]
-CALL_SECONDS = 10
-WAIT_SECONDS = 30
+CALL_SECONDS = 60
+WAIT_SECONDS = 180
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def server_has_ended(folder: Path) -> bool:
     """Its lock is free: it holds one as long as it lives."""
     lock = os.open(folder / "temporal.lock", os.O_RDWR)
     try:
-        wait_until(lambda: try_lock(lock), 5, "the embedded server to end")
+        wait_until(lambda: try_lock(lock), 60, "the embedded server to end")
     finally:
         os.close(lock)
     return True

@@ -33,7 +33,9 @@ from tests.fixtures.shops.refunds import give_back
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 
-WAIT_SECONDS = 20
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
+WAIT_SECONDS = 60
 ADA = {"who": "ada", "why": "ticket 123"}
 
 

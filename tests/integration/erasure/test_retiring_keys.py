@@ -9,6 +9,7 @@ import pytest
 
 from order_system.domain.messages import OrderStatus
 from order_system.infra.database import Database
+from order_system.infra.sealing.ring import KeyFile
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import needing_key
 from order_system.reconciliation.client import Reconciler
@@ -17,7 +18,7 @@ from tests.fixtures.shops.sealed import with_a_file
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 DAY = timedelta(days=1)
 
 
@@ -75,6 +76,8 @@ def test_of_keys_that_cannot_be_spared_none_is_destroyed(tmp_path: Path) -> None
     for key_id in ("2025-01", "2025-02"):
         starter("keys", "new", key_id, env=environment)
 
+    soon = time.time() + 3600  # so that it is still new, however long a command takes
+    os.utime(tmp_path / "keys", (soon, soon))
     unknown = starter("keys", "retire", "2024-01", env=environment)
     sealing = starter("keys", "retire", "2025-02", env=environment)
     too_soon = starter("keys", "retire", "2025-01", env=environment)
@@ -88,7 +91,7 @@ def test_of_keys_that_cannot_be_spared_none_is_destroyed(tmp_path: Path) -> None
 def test_a_key_is_not_destroyed_right_after_one_that_was_handed_out_before_has_begun(tmp_path: Path) -> None:
     environment, an_hour_ago = {"ORDER_KEYS": str(tmp_path / "keys")}, time.time() - 3600
     for key_id in ("2025-01", f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}"):
-        starter("keys", "new", key_id, env=environment)
+        KeyFile(tmp_path / "keys").add(key_id)
     os.utime(tmp_path / "keys", (an_hour_ago, an_hour_ago))
 
     too_soon = starter("keys", "retire", "2025-01", env=environment)

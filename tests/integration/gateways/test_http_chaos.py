@@ -27,7 +27,7 @@ from tests.fixtures.shops.shop import an_order
 SEED = 8
 ORDERS = 24
 KILLS = random.Random(SEED).sample(range(10, 100), 2)
-SECONDS = 120
+SECONDS = 180
 
 
 def the_order(number: int) -> Order:

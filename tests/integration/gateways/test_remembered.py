@@ -20,7 +20,7 @@ KEY, LABEL = Key("ORDER-1:run:charge"), Key("ORDER-1:run:label")
 PAID = PaymentReceipt(charge_id="ch_1", amount=100, currency="USD")
 BACK = RefundReceipt(refund_id="re_1", amount=100, currency="USD")
 PRICE = {"amount": 100, "currency": "USD", "payment_method": "pm_card_ok"}
-SECONDS = 10
+SECONDS = 30
 
 
 class Payments:

@@ -89,7 +89,7 @@ async def test_of_two_orders_one_gets_it(stripe: StripePayments, fake: FakeStrip
             except PaymentNotConfirmed as no:
                 return no
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         answers = await asyncio.gather(*map(until_answered, (KEY, OTHER)))
     assert {type(each) for each in answers} == {PaymentReceipt, PaymentNotConfirmed}
     [no] = [str(each) for each in answers if isinstance(each, PaymentNotConfirmed)]

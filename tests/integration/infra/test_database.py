@@ -24,7 +24,7 @@ from order_system.infra.database import Database, engines
 from tests.fixtures.databases.postgresql import SUPERUSER, PostgresServer
 
 CONNECTIONS = 5
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 def plain(url: str) -> str:

@@ -20,9 +20,10 @@ from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.embedded_process import GARBAGE, TUNING, answers
+from tests.fixtures.processes.forwarding import unused_port
 from tests.fixtures.steering.waiting import eventually, wait_until
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 OWNER = """
 import asyncio, sys
 from pathlib import Path
@@ -115,9 +116,7 @@ async def test_two_folders_are_two_servers_and_a_port_that_is_taken_is_left_alon
 
 async def test_history_and_search_attributes_outlive_the_server(tmp_path: Path) -> None:
     """Also: it takes the port that is wanted when that is free."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        wanted = probe.getsockname()[1]
-
+    wanted = unused_port()
     for run in ("with new files", "with files that know them"):
         async with EmbeddedServer(tmp_path, port=wanted, ui_port=0, headless=True) as server:
             assert server.address == f"127.0.0.1:{wanted}"

@@ -29,7 +29,7 @@ from tests.fixtures.steering.waiting import eventually
 
 METADATA = [book_tables.metadata, world_tables.metadata, intents.metadata]
 PROCESSES = 2
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 MIGRATION_LOCK = 0x6F72646572
 """As in migrations/env.py, which only Alembic can import."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from order_system.domain.answers import GiveUp
 from order_system.domain.errors import (
     OrderSystemError,
     OutOfStock,
@@ -29,7 +30,7 @@ from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shops.shop import Handle, Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 UPSERT = "upsert_workflow_search_attributes_event_attributes"
 
 
@@ -62,13 +63,14 @@ async def test_an_order_and_its_children_are_found_by_its_id_and_status(shop: Sh
 
 
 async def test_whatever_needs_attention_is_found_with_the_step_that_failed(shop: Shop) -> None:
-    order = an_order(hold_on_failure=timedelta(seconds=1))
+    order = an_order(hold_on_failure=timedelta(days=2))
     shop.stage.fail("before reserve", lambda: OutOfStock("no"))
     async with shop.open():
         await shop.client.submit(order)
         mine = f"OrderId = '{order.order_id}'"
         waiting = "OrderStatus = 'needs_attention' AND FailedStep = 'inventory'"
         await found(shop, f"{mine} AND {waiting}", {order_workflow_id(order.order_id)})
+        await shop.attention.answer(order.order_id, GiveUp(who="ada@desk-1", note=""))
         await ended(shop, order)
         attributes = (await shop.handle(order).describe()).typed_search_attributes
     assert attributes[ORDER_STATUS] == OrderStatus.FAILED

@@ -15,7 +15,7 @@ from order_system.infra import policy
 from order_system.infra.supervisor import Pauses, supervise
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 30
+SECONDS = 60
 DIES = "import sys; sys.exit(3)"
 
 Lines = list[MutableMapping[str, Any]]
@@ -138,7 +138,7 @@ async def test_what_the_system_does_not_start_is_tried_again(supervision: Superv
 async def test_one_that_does_not_end_is_killed_and_that_is_said(
     supervision: Supervision, lines: Lines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(policy, "PROCESS_ENDS", timedelta(milliseconds=300))
+    monkeypatch.setattr(policy, "PROCESS_ENDS", timedelta(seconds=2))
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     obedient = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))"
     supervision.of(

@@ -13,7 +13,7 @@ from tests.fixtures.databases.filled_book import fill, submission
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 RUNNING, FAILED = OrderStatus.RUNNING, OrderStatus.FAILED
 
 

@@ -26,9 +26,7 @@ SOON = timedelta(milliseconds=10)
 
 @pytest.fixture(autouse=True)
 def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a note may take its time, as it does on a machine that is busy."""
     retry_effects(monkeypatch, replace(policy.EFFECT_RETRY, initial_interval=SOON, maximum_interval=SOON))
-    monkeypatch.setattr(policy, "ATTEMPT_NOTED", timedelta(seconds=WAIT_SECONDS))
 
 
 async def run(shop: Shop, order: Order) -> list[AttemptMade]:

@@ -16,6 +16,8 @@ from tests.fixtures.steering.cancels import the_child_hears_of_it
 from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 
 async def test_a_cancel_ends_an_endless_retry_and_does_not_wait_for_its_next_attempt(
     shop: Shop, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,8 @@ from tests.fixtures.shops.watched import WAIT_SECONDS
 from tests.fixtures.steering.cancels import the_child_hears_of_it
 from tests.fixtures.steering.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 _references = count(1)
 
 

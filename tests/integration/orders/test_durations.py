@@ -24,7 +24,7 @@ from tests.fixtures.web.web import WebShop, text_of
 
 ORDERS, WINDOW = 50, 2
 NEAR = timedelta(milliseconds=50)
-WAIT_SECONDS = 90
+WAIT_SECONDS = 180
 TOLD = re.compile(r'<dt>(?:Accepted|Closed)</dt><dd><time datetime="([^"]+)"')
 
 Times = tuple[datetime, datetime]

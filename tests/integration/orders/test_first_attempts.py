@@ -50,9 +50,9 @@ def a_local_order(**changes: object) -> Order:
 
 
 @pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No call that a test holds runs out of its time meanwhile, however busy the machine."""
-    for limit in ("GATEWAY_CALL", "EFFECT_ATTEMPT", "FIRST_ATTEMPT", "FIRST_CALL"):
+def unhurried_first_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like the calls of regular ones."""
+    for limit in ("FIRST_ATTEMPT", "FIRST_CALL"):
         monkeypatch.setattr(policy, limit, timedelta(seconds=WAIT_SECONDS))
 
 
@@ -108,7 +108,7 @@ async def test_a_first_attempt_that_hangs_counts_as_unanswered_and_goes_on_as_a_
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its child answers a query by then, and the next attempts are numbered on."""
-    monkeypatch.setattr(policy, "FIRST_CALL", timedelta(seconds=0.2))
+    monkeypatch.setattr(policy, "FIRST_CALL", timedelta(seconds=1))
     again = dataclasses.replace(
         policy.EFFECT_RETRY,
         initial_interval=timedelta(milliseconds=10),
@@ -139,7 +139,7 @@ async def test_a_first_attempt_that_hangs_counts_as_unanswered_and_goes_on_as_a_
     await shop.assert_clean()
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("unhurried_first_attempts", "calls_may_be_held")
 @pytest.mark.parametrize(
     ("point", "step", "ends"),
     [

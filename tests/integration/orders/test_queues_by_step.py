@@ -19,7 +19,7 @@ from order_system.orders.client import OrderClient
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 60
+SECONDS = 180
 
 
 async def limit(client: Client, queue: str, a_second: float | None) -> None:
@@ -68,8 +68,12 @@ async def test_a_queue_of_a_step_that_nobody_serves_is_told(shop: Shop, sqlite_d
             return reasons == [f"activities wait on the task queue {queue}, and nobody takes them"]
 
         await eventually(told, SECONDS, "the queue to be listed")
-        assert await shop.attention.workers.at_all_queues() == 0
-        assert (await shop.attention.workers.backlog())["activity"][0] == 1
+
+        async def is_counted() -> bool:
+            workers = shop.attention.workers
+            return (await workers.at_all_queues(), (await workers.backlog())["activity"][0]) == (0, 1)
+
+        await eventually(is_counted, SECONDS, "what waits there to be counted")
         async with shop.open(task_queue=queue, workflows=[]):
             await eventually(lambda: _charged(shop), SECONDS, "the charge")
     await shop.handle(order).terminate()

@@ -12,6 +12,8 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import submitted, watched
 from tests.fixtures.steering.resets import reset
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 
 @pytest.mark.parametrize(
     "point",

@@ -29,7 +29,7 @@ from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
 from tests.fixtures.shops.sealed import a_key, connected_by
 from tests.fixtures.shops.shop import Shop, an_order
-from tests.fixtures.shops.stuck import WAIT_SECONDS, ended, resolution, resolve, stuck
+from tests.fixtures.shops.stuck import WAIT_SECONDS, ended, has_been_tried, resolution, resolve, stuck
 from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 
@@ -96,6 +96,7 @@ class Story:
             await ended(self.shop, self.shop.handle(self.declined))
             await self.shop.client.submit(self.undone)
             await stuck(self.shop, self.undone, Step.PAYMENT)
+            await has_been_tried(self.shop.handle(self.undone))
             self.fail_reserve()
             await self.shop.client.submit(self.kept)
             await eventually(self._tried, WAIT_SECONDS, "the reservation to be tried")

@@ -44,8 +44,6 @@ async def test_whoever_follows_an_order_or_a_batch_goes_on_when_the_server_is_ba
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for bound in ("RPC", "QUERY", "CONNECT_AGAIN"):
-        monkeypatch.setattr(policy, bound, timedelta(milliseconds=300))
     shop, order, port = BatchShop(sqlite_database, client, tmp_path), an_order(), unused_port()
     server = int(dev_server.address.rpartition(":")[2])
     held = shop.stage.hold("after charge")
@@ -70,7 +68,10 @@ async def test_whoever_follows_an_order_or_a_batch_goes_on_when_the_server_is_ba
                 await orders.status(order.order_id)
             return True
 
-        await eventually(away, WAIT_SECONDS, "the server to be away")
+        with monkeypatch.context() as hasty:
+            for bound in ("RPC", "QUERY", "CONNECT_AGAIN"):
+                hasty.setattr(policy, bound, timedelta(milliseconds=300))
+            await eventually(away, WAIT_SECONDS, "the server to be away")
         held.let_go()
         assert (await watched(shop, order)).status is OrderStatus.FULFILLED
         assert (await shop.followed("away")).counts.fulfilled == 1

@@ -1,14 +1,12 @@
 """Payment and inventory side by side: either may come first, fail, be stopped; or both at once."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from order_system.book.reading import answers_of
-from order_system.domain import policy
 from order_system.domain.answers import AnswerResult, GiveUp, StepRetry
 from order_system.domain.errors import OutOfStock, PaymentDeclined
 from order_system.domain.ids import step_workflow_id
@@ -24,6 +22,8 @@ from tests.fixtures.steering.resets import reset
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 CALLS = {Step.PAYMENT: "charge", Step.INVENTORY: "reserve"}
 REFUSALS = {Step.PAYMENT: PaymentDeclined, Step.INVENTORY: OutOfStock}
 BESIDE = {Step.PAYMENT: Step.INVENTORY, Step.INVENTORY: Step.PAYMENT}
@@ -33,11 +33,8 @@ BOB = GiveUp(who="bob@desk-2", note="the customer does not want to wait")
 
 @pytest.fixture(autouse=True)
 def each_task_is_a_replay(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the worker's cache, so that code which does not come to the same commands again fails. And no
-    call that a test holds runs out of its time meanwhile, however busy the machine."""
+    """Without the worker's cache, so that code which does not come to the same commands again fails."""
     shop.worker_options |= {"max_cached_workflows": 0}
-    for limit in ("GATEWAY_CALL", "EFFECT_ATTEMPT"):
-        monkeypatch.setattr(policy, limit, timedelta(seconds=2 * WAIT_SECONDS))
 
 
 def a_parallel_order(**changes: object) -> Order:

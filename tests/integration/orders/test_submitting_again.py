@@ -10,6 +10,8 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import submitted, watched
 from tests.fixtures.steering.resets import forget
 
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+
 
 async def test_a_running_order_is_found_and_other_content_is_a_conflict(shop: Shop) -> None:
     order = an_order()

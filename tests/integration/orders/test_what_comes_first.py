@@ -22,7 +22,7 @@ from tests.fixtures.shops.stage import Hold
 from tests.fixtures.steering.waiting import eventually
 from workflows.registry import WORKFLOWS
 
-SECONDS = 60
+SECONDS = 180
 UNDO, BY_HAND, BATCH = 1, 2, 4
 TOO_LONG = "x" * 90
 """In the name of a batch: no fairness key may be as long."""

@@ -33,7 +33,7 @@ PAGES = [
     *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.name not in WRITTEN_BY_PROGRAMS),
 ]
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 QUICK_WORLD = {"ORDER_LATENCY_MIN": "0.05", "ORDER_LATENCY_MAX": "0.1"}
 ROWS, COLUMNS = 60, 120
 

@@ -18,8 +18,8 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import UNDOS, answers, journal, resolution, the_concern
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 20
-"""Far less than the age from which the reconciler settles."""
+SECONDS = 40
+"""Less than the age from which the reconciler settles."""
 
 
 @pytest.fixture(autouse=True)

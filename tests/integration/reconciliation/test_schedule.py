@@ -89,7 +89,7 @@ async def test_a_pause_that_comes_between_reading_and_writing_is_not_lost(
 
     monkeypatch.setattr(ScheduleHandle, "describe", described)
     await scheduled.ensure(DAILY)
-    assert reads == 3, "what it wrote first was stale; then it was written, and then it was there"
+    assert reads >= 3, "what it wrote first was stale; then it was written, and then it was there"
     found = (await handle.describe()).schedule
     assert found.spec.intervals == [ScheduleIntervalSpec(every=DAILY)]
     assert (found.state.paused, found.state.note) == (True, "meanwhile")
@@ -159,14 +159,15 @@ async def test_a_mistyped_queue_takes_the_schedule_only_from_one_that_nobody_ser
         assert await queue_of(shop) == shop.task_queue
 
 
-async def told_asleep(shop: Shop) -> Concern:
+async def told_asleep(shop: Shop, why: str) -> Concern:
     found: list[Concern] = []
 
     async def is_told() -> bool:
-        found[:] = [each async for each in shop.attention.attention() if each.kind is RECONCILER_ASLEEP]
+        concerns = [each async for each in shop.attention.attention() if each.kind is RECONCILER_ASLEEP]
+        found[:] = [each for each in concerns if why in each.reason]
         return bool(found)
 
-    await eventually(is_told, WAIT_SECONDS, "attention to tell that the reconciler does not run")
+    await eventually(is_told, WAIT_SECONDS, f"attention to tell that the reconciler does not run: {why}")
     return found[0]
 
 
@@ -182,10 +183,13 @@ async def test_a_reconciler_that_runs_is_not_said_to_be_asleep_one_that_fails_is
             return found.info.num_actions > 4
 
         await eventually(has_run_for_three_periods, WAIT_SECONDS, "four runs")
-        assert await scheduled.asleep() is None
+
+        async def is_awake() -> bool:
+            return await scheduled.asleep() is None
+
+        await eventually(is_awake, WAIT_SECONDS, "a run within three periods, however busy the machine")
         shop.stage.fail("before open_submissions", lambda: LookupError("broken"))
-        concern = await told_asleep(shop)
-    assert "ended as failed" in concern.reason
+        concern = await told_asleep(shop, "ended as failed")
     assert concern.commands == ("python starter.py reconcile",)
 
 
@@ -193,11 +197,9 @@ async def test_a_reconciler_that_nobody_runs_or_that_is_paused_is_listed(
     shop: Shop, scheduled: Reconciler
 ) -> None:
     await scheduled.ensure(SECONDLY)
-    concern = await told_asleep(shop)
-    assert concern.reason == f"nobody takes work from its task queue {shop.task_queue}"
+    concern = await told_asleep(shop, f"nobody takes work from its task queue {shop.task_queue}")
     assert concern.commands == ("python worker.py",)
 
     await shop.temporal.get_schedule_handle(scheduled.id).pause(note="by ada, until Monday")
-    concern = await told_asleep(shop)
-    assert "paused by hand: by ada, until Monday" in concern.reason
+    concern = await told_asleep(shop, "paused by hand: by ada, until Monday")
     assert f"--schedule-id {scheduled.id} --unpause" in concern.commands[0]

@@ -107,7 +107,7 @@ async def test_an_order_whose_first_task_the_server_has_forgotten_is_woken(shop:
         return (await workflow.describe()).history_length > 1
 
     async with shop.open():
-        await eventually(is_woken, 30, "the reconciler to see and wake it")
+        await eventually(is_woken, 60, "the reconciler to see and wake it")
         await shop.reconcile()
     assert [event.event_type async for event in workflow.fetch_history_events()] == [
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,

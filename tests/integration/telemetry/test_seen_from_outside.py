@@ -35,7 +35,7 @@ from tests.unit.project.test_metrics import panel_queries
 
 pytestmark = pytest.mark.long
 
-SECONDS = 60
+SECONDS = 120
 HELD = 2
 ECHOING = "tests.fixtures.telemetry.echoing"
 
@@ -73,19 +73,15 @@ class Watched:
         assert answer.status_code == 202, answer.text
 
     async def wave(self, name: str, more: int) -> None:
-        await asyncio.gather(
-            self.submit(f"{name}-HELD", street=REFUSED, held=True),
-            *(
-                submit
-                for number in range(1 + more)
-                for submit in (
-                    self.submit(f"{name}-OK{number or ''}"),
-                    self.submit(f"{name}-DECLINED{number or ''}", pays=REFUSED),
-                    self.submit(f"{name}-REFUSED{number or ''}", street=REFUSED),
-                )
-            ),
-        )
-        await eventually(self._are_counted, SECONDS, "the orders' ends to be seen")
+        """Few at once: of too many, a busy machine has each attempt run out of its time, and none ends."""
+        await self.submit(f"{name}-HELD", street=REFUSED, held=True)
+        for number in range(1 + more):
+            await asyncio.gather(
+                self.submit(f"{name}-OK{number or ''}"),
+                self.submit(f"{name}-DECLINED{number or ''}", pays=REFUSED),
+                self.submit(f"{name}-REFUSED{number or ''}", street=REFUSED),
+            )
+            await eventually(self._are_counted, SECONDS, "the orders' ends to be seen")
 
     async def _are_counted(self) -> bool:
         return await self.prometheus.number("sum(orders_closed_total)") >= len(self.ended)
@@ -132,10 +128,10 @@ async def watched(
             line = await asyncio.to_thread(serving.process.stdout.readline)
             found = re.search(r"http://\S+:\d+", line)
             assert found, (line, serving.process.poll())
-            pages = await opened.enter_async_context(httpx.AsyncClient(base_url=found[0]))
+            pages = await opened.enter_async_context(httpx.AsyncClient(base_url=found[0], timeout=SECONDS))
             client = await connect(dev_server.address)
             told = Watched(client, queue, received, prometheus, pages, log, settings, metrics, events)
-            for name, more in (("A", 0), ("B", 14)):  # what did not grow while it was looked at has no rate
+            for name, more in (("A", 0), ("B", 4)):  # what did not grow while it was looked at has no rate
                 await told.wave(name, more)
             yield told
 
@@ -162,11 +158,11 @@ async def test_money_at_risk_is_what_was_taken_for_orders_that_are_held(watched:
     at_risk = 'max by (currency, age) (money_at_risk{why="held", currency="USD"})'
 
     async def is_told() -> bool:
-        return await watched.prometheus.number(f"sum({at_risk})") == pytest.approx(HELD * 1059.97)
+        told_by = await watched.prometheus.ask('count by (instance) (money_at_risk{why="held"})')
+        told = await watched.prometheus.number(f"sum({at_risk})")
+        return (told, len(told_by)) == (pytest.approx(HELD * 1059.97), len(watched.metrics))
 
-    await eventually(is_told, SECONDS, "the money of the orders that are held")
-    told_by = await watched.prometheus.ask('count by (instance) (money_at_risk{why="held"})')
-    assert len(told_by) == len(watched.metrics)  # worker and pages alike
+    await eventually(is_told, SECONDS, "the money of the orders that are held, by worker and pages alike")
 
 
 async def test_an_order_is_one_trace_from_the_request_to_its_mail(watched: Watched) -> None:
@@ -181,12 +177,15 @@ async def test_an_order_is_one_trace_from_the_request_to_its_mail(watched: Watch
                 if span.trace_id.hex() == mail[1]
             }
         )
-        return "RunWorkflow:OrderFulfillmentWorkflow" in {span.name for span in spans.values()}
+        return expected <= {span.name for span in spans.values()} and roots() == ["POST /api/orders"]
 
-    await eventually(has_come, SECONDS, "the trace")
-    names = {span.name for span in spans.values()}
+    def roots() -> list[str]:
+        """Every span but the first has its parent in the same trace."""
+        return [span.name for span in spans.values() if span.parent_span_id.hex() not in spans]
+
     steps = ("Payment", "Inventory", "Shipping", "Notification")
-    assert {
+    expected = {
+        "RunWorkflow:OrderFulfillmentWorkflow",
         "POST /api/orders",
         "StartWorkflow:OrderFulfillmentWorkflow",
         *(f"RunWorkflow:{step}Workflow" for step in steps),
@@ -197,12 +196,9 @@ async def test_an_order_is_one_trace_from_the_request_to_its_mail(watched: Watch
         "mailer send",
         "transaction claim",
         "transaction fulfil",
-    } <= names
+    }
+    await eventually(has_come, SECONDS, "the whole trace, which two processes send in parts")
     assert spans[mail[2]].name == "mailer send"
-    # Every span but the first has its parent in the same trace.
-    assert [span.name for span in spans.values() if span.parent_span_id.hex() not in spans] == [
-        "POST /api/orders"
-    ]
     lines = [json.loads(line) for line in watched.log.read_text().splitlines()]
     told = [line for line in lines if line.get("order_id") == "A-OK" and line.get("trace_id") == mail[1]]
     assert told
@@ -215,18 +211,18 @@ async def test_a_collector_that_is_sent_metrics_gets_the_same(watched: Watched, 
     async def has_come() -> bool:
         points = received["money_at_risk"].gauge.data_points if "money_at_risk" in received else ()
         held = [each.as_double for each in points if "held" in str(each.attributes)]
-        return sum(held) == pytest.approx(HELD * 1059.97)
+        others = {"orders_at_risk", "temporal_num_pollers"} <= received.keys()
+        return others and sum(held) == pytest.approx(HELD * 1059.97)
 
     async with worker_process(tmp_path / "log", **told):
         await eventually(has_come, SECONDS, "the money of the orders that are held, by OTLP")
-    assert {"orders_at_risk", "temporal_num_pollers"} <= received.keys()
 
 
 async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_or_events(
     watched: Watched,
 ) -> None:
     said = {watched.private[word] for word in watched.private}
-    assert len(said) == 50
+    assert len(said) == len(watched.ended) + HELD
     waiting = {("order.needs_attention", f"{name}-HELD") for name in "AB"}
 
     async def all_are_told() -> bool:
@@ -260,7 +256,7 @@ async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_
     }
     assert [where for where, text in told.items() if found_in([text], watched.private)] == []
     mails = b"".join(watched.received.mails)
-    assert len(found_in([mails], watched.private)) >= 50, "it finds what is there"
+    assert len(found_in([mails], watched.private)) >= len(said), "it finds what is there"
 
 
 async def test_a_port_that_is_taken_is_told_and_not_fought_for(watched: Watched, tmp_path: Path) -> None:

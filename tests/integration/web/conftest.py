@@ -13,10 +13,14 @@ from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from order_system.infra.temporal.conversion import data_converter
 from order_system.infra.temporal.embedded import EmbeddedServer
-from order_system.web import policy
 from tests.fixtures.web.web import AS_VIEWER, WebShop
 
 NOBODY: dict[str, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def unhurried(calls_may_be_held: None) -> None:
+    """In every test."""
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ async def without_server(
     forsaken: Client, sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[AsyncClient]:
     """An operator's browser."""
-    for module, bound in ((infra_policy, "RPC"), (infra_policy, "WAITING_ASKED"), (policy, "READY_WITHIN")):
-        monkeypatch.setattr(module, bound, timedelta(milliseconds=300))
+    for bound in ("RPC", "WAITING_ASKED"):
+        monkeypatch.setattr(infra_policy, bound, timedelta(milliseconds=300))
     async with WebShop(sqlite_database, forsaken, tmp_path).browsing() as browser:
         yield browser

@@ -30,8 +30,8 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.web import AS_OPERATOR, WebShop, document
 
 EXAMPLES_OF_EACH = {GenerationMode.POSITIVE: 6, GenerationMode.NEGATIVE: 4}
-WAIT_SECONDS = 20
-CALL_SECONDS = 20
+WAIT_SECONDS = 60
+CALL_SECONDS = 60
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,

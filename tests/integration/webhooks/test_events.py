@@ -37,7 +37,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from workflows.webhook import WebhookWorkflow
 
-SECONDS = 60
+SECONDS = 180
 
 
 @pytest.fixture

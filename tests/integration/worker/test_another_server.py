@@ -23,7 +23,7 @@ from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 60
+SECONDS = 180
 
 
 @pytest.mark.long

@@ -19,7 +19,7 @@ from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 
-SECONDS = 120
+SECONDS = 180
 
 
 @pytest.fixture

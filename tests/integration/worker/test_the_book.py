@@ -23,7 +23,7 @@ from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
 from tests.integration.book.test_newer_book import migrated_further
 
-SECONDS = 90
+SECONDS = 180
 ORDERS = 6
 
 

@@ -99,7 +99,7 @@ async def test_what_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
         await asyncio.Event().wait()
 
     storing = asyncio.create_task(Uploads(tmp_path).store("monday", for_ever()))
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     storing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await storing

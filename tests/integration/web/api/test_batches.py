@@ -14,7 +14,7 @@ from tests.fixtures.shops.flows import flow_in_history
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import WebShop, text_of
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 CSV = {"Content-Type": "text/csv"}
 
 

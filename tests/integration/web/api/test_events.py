@@ -40,7 +40,7 @@ async def test_events_follow_an_order_until_it_is_closed(
     monkeypatch.setattr(TemporalOrderRuns, "order_of", counted)
     async with asyncio.timeout(WAIT_SECONDS), shop.open(), shop.on_a_port() as port:
         base_url = f"http://127.0.0.1:{port}"
-        async with AsyncClient(base_url=base_url, headers=AS_OPERATOR) as browser:
+        async with AsyncClient(base_url=base_url, headers=AS_OPERATOR, timeout=WAIT_SECONDS) as browser:
             await browser.post("/api/orders", json=document(order))
             async with browser.stream("GET", f"/api/orders/{order.order_id}/events") as stream:
                 name = ""
@@ -70,7 +70,7 @@ async def test_a_listener_whose_key_is_over_hears_no_more(
     held = shop.stage.hold("before reserve")
     async with asyncio.timeout(WAIT_SECONDS), shop.open(), shop.on_a_port() as port:
         base_url = f"http://127.0.0.1:{port}"
-        async with AsyncClient(base_url=base_url, headers=AS_OPERATOR) as browser:
+        async with AsyncClient(base_url=base_url, headers=AS_OPERATOR, timeout=WAIT_SECONDS) as browser:
             await browser.post("/api/orders", json=document(order))
             async with browser.stream("GET", f"/api/orders/{order.order_id}/events") as stream:
                 lines = stream.aiter_lines()
@@ -120,7 +120,7 @@ async def test_a_look_for_what_waits_does_not_outlive_the_pages(
 
     monkeypatch.setattr(infra_policy, "WAITING_ASKED", timedelta(milliseconds=50))
     monkeypatch.setattr(shop.attention, "count", never_counted)
-    async with shop.on_a_port() as port, AsyncClient(headers=AS_OPERATOR) as browser:
+    async with shop.on_a_port() as port, AsyncClient(headers=AS_OPERATOR, timeout=WAIT_SECONDS) as browser:
         assert (await browser.get(f"http://127.0.0.1:{port}/")).status_code == 200
     await asyncio.wait_for(ended.wait(), WAIT_SECONDS)
 
@@ -143,7 +143,11 @@ async def test_there_are_only_so_many_listeners(shop: WebShop) -> None:
 async def test_listeners_who_come_at_once_are_counted_too(shop: WebShop) -> None:
     await taken(shop, web_policy.EVENTS_AT_ONCE - 2)
     held, order = shop.stage.hold("before charge"), an_order()
-    async with shop.open(), shop.on_a_port() as port, AsyncClient(headers=AS_OPERATOR) as browser:
+    async with (
+        shop.open(),
+        shop.on_a_port() as port,
+        AsyncClient(headers=AS_OPERATOR, timeout=WAIT_SECONDS) as browser,
+    ):
         orders = f"http://127.0.0.1:{port}/api/orders"
         await browser.post(orders, json=document(order))
         await held.reached()

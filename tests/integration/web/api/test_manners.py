@@ -10,7 +10,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import AS_OPERATOR, WebShop, document
 
-SECONDS = 20
+SECONDS = 60
 
 
 async def test_lists_lead_to_their_next_page(shop: WebShop, operator: AsyncClient) -> None:

@@ -13,6 +13,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.infra import policy as infra_policy
 from tests.fixtures.shops.shop import an_order
+from tests.fixtures.steering.cancels import a_child_is_asked_to_stop
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.reading import WAIT_SECONDS, read_when
 from tests.fixtures.web.web import AS_VIEWER, WebShop, document
@@ -34,6 +35,7 @@ async def test_a_cancel_tells_what_it_came_to(shop: WebShop) -> None:
         await browser.post("/api/orders", json=document(order))
         await held.reached()
         asking = asyncio.create_task(browser.post(f"/api/orders/{order.order_id}/cancel"))
+        await a_child_is_asked_to_stop(shop, order)
         held.let_go()
         cancelled = await asking
         await browser.post("/api/orders", json=document(late))
@@ -152,7 +154,7 @@ async def test_a_closed_order_is_forgotten_and_its_page_says_why(shop: WebShop) 
         await held.reached()
         too_early = await browser.post(forget, json={"note": "ticket 123"})
         held.let_go()
-        await read_when(browser, order, OrderStatus.FULFILLED)
+        await shop.handle(order).result()
         without_a_word = await browser.post(forget, json={})
         not_allowed = await viewer.post(forget, json={"note": "ticket 123"})
         unknown = await browser.post("/api/orders/NOBODY-1/forget", json={"note": "ticket 123"})

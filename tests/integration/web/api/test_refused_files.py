@@ -10,7 +10,7 @@ from order_system.web import policy
 from tests.fixtures.shops.batch_shop import row
 from tests.fixtures.web.web import WebShop, text_of
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 CSV = {"Content-Type": "text/csv"}
 
 

@@ -21,7 +21,7 @@ from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.seen_pages import SeenPage, seen, shows
 from tests.fixtures.web.web import AS_VIEWER, WebShop
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 # Orders and batches have names of their own in here, since tests share a server.
 
 
@@ -149,7 +149,7 @@ async def test_the_numbers_by_status_are_those_of_the_list_below_them(
     monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
     shop.stage.fail("before dispatch", lambda: ShippingRefused("no"), times=1)
     shop.stage.unreachable("refund")
-    monkeypatch.setattr(policy, "BATCH_PATIENCE", timedelta(seconds=4))
+    monkeypatch.setattr(policy, "BATCH_PATIENCE", timedelta(seconds=10))  # the pages are read meanwhile
     monkeypatch.setattr(policy, "BATCH_LAST_LOOK", timedelta(seconds=0.5))
     async with shop.open():
         _, form = await planned(operator, text_of([row("PN-1"), row("PN-2")]), name="pages-numbers")

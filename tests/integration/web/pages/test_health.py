@@ -21,9 +21,9 @@ async def test_it_tells_of_orders_money_and_workers(shop: WebShop, sqlite_databa
     orders = [
         submission("H-1", **lately),
         submission("H-2", FAILED, **lately),
-        submission("H-3", OPEN, opened_at=now - timedelta(seconds=30)),
+        submission("H-3", OPEN, opened_at=now - timedelta(seconds=2)),
     ]
-    charged = {"claimed_at": now - timedelta(seconds=30), "done_at": now - timedelta(seconds=29)}
+    charged = {"claimed_at": now - timedelta(seconds=2), "done_at": now - timedelta(seconds=1)}
     await fill(sqlite_database, orders, [effect("H-3", Effect.CHARGE, takes=1, **charged)])
 
     async with shop.open(), shop.browsing() as browser:

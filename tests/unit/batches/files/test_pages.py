@@ -92,7 +92,7 @@ def test_blank_lines_before_and_between_the_rows_of_an_order(
 
 
 @given(content=files(), max_bytes=st.integers(1, 600), chunk=st.integers(20, 300), batch=st.integers(1, 8))
-@settings(max_examples=35, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=35, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_reading_by_pages_is_reading_at_once(
     tmp_path: Path, content: bytes, max_bytes: int, chunk: int, batch: int
 ) -> None:
@@ -106,7 +106,7 @@ def test_reading_by_pages_is_reading_at_once(
 
 
 @given(content=files())
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_quick_check_finds_what_the_strict_reader_finds(tmp_path: Path, content: bytes) -> None:
     reader = reader_of(tmp_path, content)
     quick = reader(1_000_000)

@@ -13,9 +13,12 @@ from tests.fixtures.documents.order_files import csv_line, read
 Cells = dict[str, str]
 AMOUNTS = ("shipping_fee", "tax", "discount")
 
-_TEXTS = st.text(alphabet="abÄéß ,;|-.'", min_size=1, max_size=9).map(str.strip).filter(
-    lambda text: any(char.isalpha() for char in text) and text[0].isalpha()
-)  # fmt: skip
+# A letter first: made so, since too few of those that are made otherwise would do, and be filtered out.
+_TEXTS = st.builds(
+    lambda first, rest: f"{first}{rest}".rstrip(),
+    st.sampled_from("abÄéß"),
+    st.text(alphabet="abÄéß ,;|-.'", max_size=8),
+)
 _PER_LINE_OR_ORDER = st.sampled_from(["per line", "per order"])
 
 
@@ -103,7 +106,7 @@ def rows_of(order: Order, profile: Profile, *, repeats: bool) -> list[Cells]:
 
 
 @given(made=orders(), profile=profiles(), repeats=st.booleans(), max_bytes=st.sampled_from([1, 1_000_000]))
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_orders_come_back(
     tmp_path: Path, made: list[Order], profile: Profile, *, repeats: bool, max_bytes: int
 ) -> None:

@@ -95,7 +95,7 @@ def _quoted(cell: str, random_: random.Random) -> str:
     max_bytes=st.sampled_from([1, 300, 1_000_000]),
     seed=st.integers(0, 1_000_000),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_orders_come_back_as_they_were(  # noqa: PLR0917
     tmp_path: Path, rows: Sheet, end: str, encoding: str, max_bytes: int, seed: int
 ) -> None:
