@@ -7,13 +7,12 @@ from rich.console import RenderableType, group
 from rich.table import Column, Table
 from rich.text import Text
 
-from order_system.batches.files import RowProblem
 from order_system.batches.reports import A_RUN_WILL, Plan
 from order_system.bootstrap import OrderSystem
 from order_system.cli.batches.views import number_of, status_text
 from order_system.cli.screen import Screen
 from order_system.domain.batch import Fate
-from order_system.domain.order_file import FileRef
+from order_system.domain.order_file import FileRef, RowProblem
 
 MAX_SHOWN = 20
 """The most problems that a plan shows; `--json` has more, and `batch outcome` has all."""
