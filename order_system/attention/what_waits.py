@@ -28,7 +28,7 @@ from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
 from order_system.domain.steps import Step
 from order_system.infra import policy as infra_policy
-from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.workers import Workers

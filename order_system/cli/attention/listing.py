@@ -12,7 +12,6 @@ from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
-from order_system.cli import policy
 from order_system.cli.ending import until_interrupted
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
@@ -20,6 +19,7 @@ from order_system.cli.session import configured, open_session
 from order_system.cli.views import hold_words
 from order_system.domain.durations import time_between
 from order_system.domain.errors import InvalidUsage
+from order_system.infra import policy
 from order_system.infra.temporal.connection import outlasting
 
 MAX_SHOWN = 100

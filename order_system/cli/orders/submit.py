@@ -12,10 +12,9 @@ from cyclopts import Parameter
 from order_system.attention.concerns import STARTER
 from order_system.cli.ending import dying_at_once
 from order_system.cli.options import CLEAN, Embedded, Json, Strict
-from order_system.cli.orders.results import OrderResult, results_table
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
-from order_system.cli.views import counts
+from order_system.cli.views import OrderResult, counts, results_table
 from order_system.domain.errors import DatabaseUnreachable, InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_amount

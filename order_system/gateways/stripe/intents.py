@@ -10,10 +10,9 @@ from stripe.params import PaymentIntentCreateParams
 from order_system.domain.errors import AnswerLost, PaymentDeclined, PaymentNotConfirmed
 from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.ids import Key
-from order_system.domain.money import format_amount
+from order_system.domain.money import decimals, format_amount
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways import policy
-from order_system.gateways.stripe.amounts import from_stripe, to_stripe
 from order_system.gateways.stripe.failures import as_ours, finding_out, key_is_taken
 
 KEY, ROUND = "order_key", "order_round"
@@ -201,3 +200,29 @@ def metadata_of(found: stripe.PaymentIntent | stripe.Refund, name: str) -> str |
 def of_round(found: list[stripe.PaymentIntent], key: Key) -> stripe.PaymentIntent | None:
     """Return the payment of this round; earlier rounds ended in a no. A payment only claimed has no round."""
     return next((each for each in found if metadata_of(each, ROUND) in (None, str(key.round))), None)
+
+
+# --- amounts in Stripe's units --------------------------------------------------------------------
+
+_STRIPE_DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
+"""Else Stripe follows ISO 4217, which has dropped the decimals of ISK and UGX. Stripe
+counts whole ariary, not fifths."""
+
+
+def to_stripe(amount: int, currency: str) -> int:
+    """Convert our minor units to Stripe's. Raises PaymentDeclined for an amount that Stripe cannot express:
+    it takes only two decimals of a currency that has three."""
+    ours, theirs = decimals(currency), _STRIPE_DECIMALS.get(currency, decimals(currency))
+    least = 10 ** max(ours - min(theirs, 2), 0)
+    if amount % least:
+        raise PaymentDeclined(
+            f"{format_amount(amount, currency)} cannot be charged: Stripe takes multiples of "
+            f"{format_amount(least, currency)}"
+        )
+    return amount * 10**theirs // 10**ours
+
+
+def from_stripe(amount: int, currency: str) -> int:
+    """Convert Stripe's units to our minor units, rounded down. `currency` is in capitals."""
+    ours, theirs = decimals(currency), _STRIPE_DECIMALS.get(currency, decimals(currency))
+    return amount * 10**ours // 10**theirs
