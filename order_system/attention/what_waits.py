@@ -15,8 +15,9 @@ from order_system.attention.concerns import (
     about_all,
     about_schedule,
     about_server,
+    so_many,
 )
-from order_system.attention.finder import AttentionFinder, so_many
+from order_system.attention.finder import AttentionFinder
 from order_system.attention.particulars import with_particulars
 from order_system.attention.stuck import stuck_refund
 from order_system.book.order_book import SqlOrderBook

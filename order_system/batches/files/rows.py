@@ -15,7 +15,7 @@ from typing import NamedTuple
 from order_system.domain.order_file import Position
 
 MAX_LINE_BYTES = 131_072
-"""No row needs nearly as much. Python's csv gives up on a longer field, too."""
+"""No row needs nearly as much, on one line or on several. Python's csv gives up on a longer field, too."""
 
 BATCH = 100
 """The most lines in one batch. So little has to be parsed again after a broken row, and rows go again too
@@ -69,11 +69,10 @@ def _batches(lines: list[bytes]) -> Iterator[list[bytes] | LongLine]:
     yield from _batches(batch)
 
 
-MAX_ROW_BYTES = MAX_LINE_BYTES
 MAX_ROW_LINES = 500
 """Lines of one row. A quoted cell may have line breaks, as in a customer's note."""
 
-TOO_LONG = f"is longer than {MAX_ROW_BYTES:,} bytes, which no row of an order needs"
+TOO_LONG = f"is longer than {MAX_LINE_BYTES:,} bytes, which no row of an order needs"
 NUL = "holds a NUL character, which no text has"
 
 
@@ -195,7 +194,7 @@ class _Lines:
 
     def _fits(self, first: int, after: int) -> bool:
         size = self.offsets[after] - self.offsets[first]
-        return after - first <= MAX_ROW_LINES and size <= MAX_ROW_BYTES
+        return after - first <= MAX_ROW_LINES and size <= MAX_LINE_BYTES
 
 
 _NUMBER = re.compile(r"\W*|\W*(?:[^\W\d]{1,3}\W*)?\d[\d\W]*(?:[^\W\d]{1,3}\W*)?")

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from order_system.attention.chosen import Action, Chosen
-from order_system.attention.concerns import status_command
-from order_system.attention.finder import so_many
+from order_system.attention.concerns import so_many, status_command
 from order_system.cli.ending import dying_at_once
 from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
 from order_system.cli.orders.status import show_commands

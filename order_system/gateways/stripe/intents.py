@@ -141,21 +141,21 @@ def receipt_among(ended: list[stripe.PaymentIntent]) -> PaymentReceipt | None:
     for intent in ended:
         if intent.status == "succeeded":
             currency = intent.currency.upper()
-            amount = from_stripe(intent.amount, currency)
+            amount = _from_stripe(intent.amount, currency)
             return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
     return None
 
 
 def as_elsewhere(reference: str, charge: Mapping[str, Any]) -> PaymentElsewhere:
     currency = charge["currency"].upper()
-    paid, back = (from_stripe(charge[each], currency) for each in ("amount", "amount_refunded"))
+    paid, back = (_from_stripe(charge[each], currency) for each in ("amount", "amount_refunded"))
     return PaymentElsewhere(reference, paid, currency, back)
 
 
 def receipt_of_claim(intent: stripe.PaymentIntent, key: Key, amount: int, currency: str) -> PaymentReceipt:
     """Return the receipt. PaymentNotConfirmed unless it holds, or took, this amount, for no other key."""
     theirs = intent.currency.upper()
-    paid = from_stripe(intent.amount, theirs)
+    paid = _from_stripe(intent.amount, theirs)
     match intent.status, metadata_of(intent, KEY):
         case _, str(owner) if owner != key:
             why = "is another order's"
@@ -222,7 +222,7 @@ def to_stripe(amount: int, currency: str) -> int:
     return amount * 10**theirs // 10**ours
 
 
-def from_stripe(amount: int, currency: str) -> int:
+def _from_stripe(amount: int, currency: str) -> int:
     """Convert Stripe's units to our minor units, rounded down. `currency` is in capitals."""
     ours, theirs = decimals(currency), _STRIPE_DECIMALS.get(currency, decimals(currency))
     return amount * 10**ours // 10**theirs
