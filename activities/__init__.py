@@ -16,7 +16,7 @@ from order_system.domain import policy
 from order_system.domain.batch import BatchBook
 from order_system.domain.book import OrderBook
 from order_system.domain.gateways import Carrier, Mailer, PaymentGateway, Warehouse
-from order_system.domain.order_page import RowSource
+from order_system.domain.order_file import RowSource
 from order_system.domain.reconciliation import OrderRuns, ReconciliationBook
 from order_system.domain.steps import Effect, Step
 

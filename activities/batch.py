@@ -24,7 +24,7 @@ from order_system.domain.batch import (
     fate_of_refused,
 )
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.order_page import Page, ParsedOrder, RowSource
+from order_system.domain.order_file import FilePage, ParsedOrder, RowSource
 from order_system.domain.reconciliation import OrderRuns
 
 
@@ -58,7 +58,7 @@ class BatchActivities:
             at_end=page.at_end,
         )
 
-    async def _decided(self, request: FilePageRequest, page: Page) -> list[Fate]:
+    async def _decided(self, request: FilePageRequest, page: FilePage) -> list[Fate]:
         """Decide the fate of each order of the page, and note it in the book."""
         noted = await self._book.note_orders(request.batch, request.run, page.orders)
         activity.heartbeat()
@@ -82,7 +82,7 @@ class BatchActivities:
         await self._book.note_fates(request.batch, request.run, fates)
         return decided
 
-    async def _page_that_fits(self, request: FilePageRequest) -> Page:
+    async def _page_that_fits(self, request: FilePageRequest) -> FilePage:
         """Read a page, and a smaller one if it has more orders than one message and one history can bear."""
         wanted, got_on = request.page_bytes, heartbeats_from_a_thread()
         page = await self._rows.read_page(request.file, request.position, wanted, got_on)
@@ -121,7 +121,7 @@ class BatchActivities:
         return LookedUp(statuses=statuses)
 
 
-def _counted(request: FilePageRequest, page: Page, decided: Sequence[Fate]) -> BatchCounts:
+def _counted(request: FilePageRequest, page: FilePage, decided: Sequence[Fate]) -> BatchCounts:
     orders, rows = Counter(decided), Counter[Fate]()
     for each, fate in zip(page.orders, decided, strict=True):
         rows[fate] += each.rows

@@ -25,6 +25,7 @@ from order_system.attention.concerns import (
     about_all,
     about_batch,
     concerns_of,
+    so_many,
 )
 from order_system.attention.stuck import waiting_order
 from order_system.domain import policy as domain_policy
@@ -268,7 +269,3 @@ class AttentionFinder:
         described = await describe(self.temporal, execution.id)
         is_open = described is not None and described.status is WorkflowExecutionStatus.RUNNING
         return described if is_open else None
-
-
-def so_many(number: int, one: str, more: str) -> str:
-    return f"1 {one}" if number == 1 else f"{number:,} {more}"

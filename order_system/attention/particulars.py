@@ -21,7 +21,7 @@ from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.progress import AttemptMade
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import UNDOS, Effect
-from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal.executions import side_by_side
 from order_system.orders.details import Receipt, receipts_of
 

@@ -15,8 +15,9 @@ from order_system.attention.concerns import (
     about_all,
     about_schedule,
     about_server,
+    so_many,
 )
-from order_system.attention.finder import AttentionFinder, so_many
+from order_system.attention.finder import AttentionFinder
 from order_system.attention.particulars import with_particulars
 from order_system.attention.stuck import stuck_refund
 from order_system.book.order_book import SqlOrderBook
@@ -28,7 +29,7 @@ from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
 from order_system.domain.steps import Step
 from order_system.infra import policy as infra_policy
-from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.workers import Workers

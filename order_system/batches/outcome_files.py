@@ -9,8 +9,8 @@ from dataclasses import asdict, fields
 from typing import IO, Any, cast
 
 from order_system.batches.files import REJECT_REASON
-from order_system.batches.files.csv_rows import Row
-from order_system.batches.files.pages import rows_of
+from order_system.batches.files.reader import rows_of
+from order_system.batches.files.rows import Row
 from order_system.batches.files.sources import Source, open_source
 from order_system.batches.reports import LineOutcome
 from order_system.domain.card_numbers import HIDDEN, REFUSAL, with_hidden_digits

@@ -6,15 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from order_system.batches.files import OrderFiles, duplicate
-from order_system.batches.files.seen import SeenOrders
+from order_system.batches.files.apart import SeenOrders
 from order_system.book.batches import SqlBatchBook
 from order_system.domain.batch import BatchRecord, Fate, fate_of
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id, check_batch_name, order_workflow_id
 from order_system.domain.money import decimal_text, format_decimal
-from order_system.domain.order_file import FileRef, Position
-from order_system.domain.order_page import ParsedOrder, ProblemKind, RowProblem
+from order_system.domain.order_file import FileRef, ParsedOrder, Position, ProblemKind, RowProblem
 from order_system.domain.order_profile import UNCHECKED
 from order_system.domain.payment_methods import Elsewhere, made_elsewhere
 

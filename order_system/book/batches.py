@@ -16,7 +16,7 @@ from order_system.domain.batch import BatchRequest, Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
-from order_system.domain.order_page import ParsedOrder
+from order_system.domain.order_file import ParsedOrder
 from order_system.infra.database import reads, writes
 
 

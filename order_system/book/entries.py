@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, insert, update
 from sqlalchemy.engine import Connection
 
 from order_system.book.reading import answers_of, journal_of, key_of
@@ -207,11 +207,9 @@ class Entries:
         else:
             self.change(effect, **values)
 
-    def change(self, effect: Effect, entry: Prepared | Update = _THIS_ENTRY, **values: Any) -> bool:
+    def change(self, effect: Effect, entry: Prepared = _THIS_ENTRY, **values: Any) -> bool:
         """Return whether the entry exists. `entry` is ENTRY, or ENTRY with more conditions and values."""
-        change = {**self._of, "of_effect": effect, **values}
-        is_rare = isinstance(entry, Update)
-        changed = self._tx.execute(entry, change).rowcount if is_rare else entry.changes(self._tx, change)
+        changed = entry.changes(self._tx, {**self._of, "of_effect": effect, **values})
         if changed:
             self._find_by(values.get("receipt"))
         return changed > 0

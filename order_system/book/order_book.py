@@ -20,7 +20,7 @@ submission. Behind the checks made here stand unique indexes (`tables.py`).
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import case, delete, insert, text
+from sqlalchemy import Integer, bindparam, case, delete, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -47,9 +47,17 @@ from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.steps import Effect
-from order_system.infra.database import Database, writes
+from order_system.infra.database import Database, Prepared, writes
 
-_UNDER_WAY = ENTRY.where(effects.c.undo_ended_at.is_(None))
+_UNDER_WAY = Prepared(ENTRY.where(effects.c.undo_ended_at.is_(None)))
+_ANSWERED_NO = Prepared(
+    ENTRY.where(effects.c.unanswered > 0).values(
+        unanswered=effects.c.unanswered - 1,
+        round=effects.c.round + case((effects.c.unanswered == 1, bindparam("noes", type_=Integer)), else_=0),
+        claims_in_run=effects.c.claims_in_run - bindparam("not_reached", type_=Integer),
+        unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
+    )
+)
 
 
 class SqlOrderBook(
@@ -157,14 +165,7 @@ class SqlOrderBook(
         refused: bool = False,
     ) -> None:
         reading.lock(tx, ref)
-        next_round = case((effects.c.unanswered == 1, 1), else_=0) if refused else 0
-        answered = ENTRY.where(effects.c.unanswered > 0).values(
-            unanswered=effects.c.unanswered - 1,
-            round=effects.c.round + next_round,
-            claims_in_run=effects.c.claims_in_run - (0 if reached else 1),
-            unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
-        )
-        Entries(tx, ref).change(effect, answered)
+        Entries(tx, ref).change(effect, _ANSWERED_NO, noes=int(refused), not_reached=int(not reached))
 
     @writes
     def fulfil(

@@ -17,7 +17,7 @@ from order_system.domain.book import EffectState, Notice, Server, Stranded, Subm
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice, owed_notice
 from order_system.domain.steps import GIVEN_BACK, Effect, Step
-from order_system.infra.database import reads, writes
+from order_system.infra.database import Prepared, reads, writes
 
 NOT_UNDONE = [SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]
 """Queries exclude these. If they listed the rest, SQLite would begin with all failed submissions."""
@@ -29,6 +29,11 @@ _MAY_STAY_IN_DOUBT = [undo.effect for undo in GIVEN_BACK.values()]
 IS_OPEN = text("book_submissions.status = 'open'")
 IS_IN_DOUBT = text("book_effects.state = 'in doubt'")
 IS_OWED = text("book_submissions.notice = 'owed'")
+
+_DOUBT = Prepared(ENTRY.where(effects.c.state == EffectState.IN_DOUBT))
+_DOUBT_OR_NEVER = Prepared(
+    ENTRY.where((effects.c.state == EffectState.IN_DOUBT) | (effects.c.state == EffectState.NEVER_HAPPENED))
+)
 
 ON_SERVER: ColumnElement[str] = func.coalesce(submissions.c.namespace_id, submissions.c.namespace)
 """The submission's server, as one of its `Server.names`."""
@@ -101,10 +106,8 @@ class SqlReconciliationBook(BookQueries):
 
     @writes
     def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
-        entries = Entries(tx, key.submission)
-        ended_before = [EffectState.NEVER_HAPPENED] if state is EffectState.UNDONE else []
-        in_doubt = ENTRY.where(effects.c.state.in_([EffectState.IN_DOUBT, *ended_before]))
-        entries.change(key.effect, in_doubt, state=state, undo_ended_at=at)
+        entries, undone = Entries(tx, key.submission), state is EffectState.UNDONE
+        entries.change(key.effect, _DOUBT_OR_NEVER if undone else _DOUBT, state=state, undo_ended_at=at)
         if key.effect is Effect.CHARGE and state is EffectState.UNDONE:
             entries.note_notice(Notice.OWED)
 

@@ -39,7 +39,7 @@ async def samples(
         ),
     ] = None,
     scenario: Annotated[
-        str | None, Parameter(help="Submit one order that plays this story; `list` shows which there are.")
+        str | None, Parameter(help="Submit one order that plays this story; `scenarios` lists them.")
     ] = None,
     strict: Strict = False,
     as_json: Json = False,

@@ -6,8 +6,7 @@ from rich.console import RenderableType, group
 from rich.table import Column
 from rich.text import Text
 
-from order_system.attention.concerns import STARTER
-from order_system.attention.finder import so_many
+from order_system.attention.concerns import STARTER, so_many
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session

@@ -16,10 +16,10 @@ from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from order_system.cli import policy
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.progress import OrderProgress
+from order_system.infra import policy
 
 PLAIN_WIDTH = 160
 """The width of a table where no terminal tells its width."""

@@ -19,6 +19,7 @@ from order_system.domain.ids import order_of_workflow, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
 from order_system.infra.changes import CHANGES
+from order_system.infra.links import UiLinks
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.telemetry.process import SHORT, TELEMETRY
@@ -26,7 +27,6 @@ from order_system.infra.temporal.connection import connect, reaching_server
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of_a_worker
-from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
 
 

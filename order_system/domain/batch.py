@@ -11,8 +11,7 @@ from pydantic import Field
 from order_system.domain import policy
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import Handling, OfBook, Order, Wire, always_sent
-from order_system.domain.order_file import FileRef, Position
-from order_system.domain.order_page import ParsedOrder
+from order_system.domain.order_file import FileRef, ParsedOrder, Position
 
 
 class Fate(StrEnum):

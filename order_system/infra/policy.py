@@ -1,4 +1,4 @@
-"""Time-outs and limits of processes, database and calls to the server; others are in `domain/policy.py`."""
+"""Time-outs and limits of processes, commands, database and server; others are in `domain/policy.py`."""
 
 from datetime import timedelta
 
@@ -145,6 +145,15 @@ ORDERS_PER_LOOK = 200
 
 WATCH_AT_ONCE = 20
 """How many orders are queried or submitted at once: enough to keep a server busy without drowning it."""
+
+ANSWER_SHOWN = timedelta(seconds=5)
+"""How long a command that has sent an answer goes on looking at its result."""
+
+WORD_ABOUT_WAITING = timedelta(seconds=10)
+"""A command that has waited this long for a workflow says so: perhaps no worker runs."""
+
+ATTENTION_RENEWED = timedelta(seconds=2)
+"""How often `attention --watch` looks again."""
 
 
 def watch_pause(orders: int) -> float:

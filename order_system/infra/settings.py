@@ -21,7 +21,7 @@ from order_system.domain.order import Capture, FirstAttempts, Flow
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.environment import check_spelling, explained
-from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.links import ProviderLinks
 from order_system.infra.sealing.ring import KeySettings
 from order_system.infra.web_keys import WebKey, parse_keys
 

@@ -26,7 +26,7 @@ from order_system.domain.order import NOT_SAID, Handling, Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.changes import noted
-from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import describe, first_run, side_by_side

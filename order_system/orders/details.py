@@ -12,7 +12,7 @@ from order_system.domain.journal import Journal
 from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp
 from order_system.domain.steps import STEP_OF, Effect
-from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.links import ProviderLinks
 from order_system.intake.reader import order_document
 from order_system.orders.lists import if_it_answers_soon
 from order_system.orders.on_server import TemporalOrderRuns

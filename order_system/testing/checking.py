@@ -1,9 +1,14 @@
 """Plays all promises of a port, each with keys of its own, and takes back what it did."""
 
-from collections.abc import Callable
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -12,11 +17,12 @@ from typing import Literal
 from order_system.bootstrap import open_order_system
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways.loading import Port
-from order_system.infra.settings import load_settings
+from order_system.infra.logs import configure_logging
+from order_system.infra.settings import Settings, load_settings
+from order_system.testing import policy
 from order_system.testing.acts import CAPTURE, MONEY, RELINQUISH, Act
 from order_system.testing.answers import Answer, Broken, NotShown
-from order_system.testing.elsewhere import other_process
-from order_system.testing.playing import Options, Play
+from order_system.testing.playing import Options, Play, carry_out
 from order_system.testing.promises import ACTS, Promise, promises_of
 
 CheckedPort = Literal["payments", "warehouse", "carrier", "mailer"]
@@ -62,7 +68,7 @@ async def check(
         faults = settings.faults if "faults" in settings.model_fields_set else "none"
         own = {"data_dir": Path(folder), "database_url": None, "faults": faults}
         settings = settings.model_copy(update=own)
-        async with open_order_system(settings) as system, other_process(settings, Port(port)) as elsewhere:
+        async with open_order_system(settings) as system, _other_process(settings, Port(port)) as elsewhere:
             gateway, accounts, rng = getattr(system.world, port), system.world.accounts, Random(seed)  # noqa: S311
             if accounts and ACTS[Port(port)][0].effect not in (await accounts.statement()).told:
                 accounts = None
@@ -119,3 +125,37 @@ def _short(trace: list[str]) -> tuple[str, ...]:
     """Return the trace, with a call that was repeated with the same answer only once."""
     times = [(call, len(list(same))) for call, same in groupby(trace)]
     return tuple(f"{number} times: {call}" if number > 1 else call for call, number in times)
+
+
+# --- another Python process, which opens the same gateway by the same settings --------------------
+
+
+@asynccontextmanager
+async def _other_process(settings: Settings, port: Port) -> AsyncGenerator[Connection]:
+    """Yield a pipe to another process, which takes a Call and returns its Answer; EOFError if it cannot."""
+    context = get_context("spawn")  # a fork would share the gateway's connections
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, settings, port), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ours  # pyright: ignore[reportReturnType] - another class on Windows
+    finally:
+        ours.close()
+        await asyncio.to_thread(process.join, policy.OTHER_PROCESS_ENDS.total_seconds())
+
+
+def _serve(pipe: Connection, settings: Settings, port: Port) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it stops our parent, and then we end
+    configure_logging(settings)
+    asyncio.run(_answer(pipe, settings, port))
+
+
+async def _answer(pipe: Connection, settings: Settings, port: Port) -> None:
+    async with open_order_system(settings) as system:
+        try:
+            while True:
+                call = await asyncio.to_thread(pipe.recv)
+                pipe.send(await carry_out(getattr(system.world, port), call))
+        except (EOFError, OSError):
+            return  # the parent asks no more

@@ -23,7 +23,7 @@ from order_system.web.guards.limits import BodyLimits
 from order_system.web.problems import Problem, answer_with_problems
 from order_system.web.services import Services, services_of
 from order_system.web.serving import serving
-from order_system.web.transfers.uploads import Uploads
+from order_system.web.uploads import Uploads
 
 DESCRIPTION = """\
 Submit orders and batches of orders. See where each stands. Answer what waits for a person.

@@ -18,8 +18,8 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.bootstrap import OrderSystem
 from order_system.domain.errors import OrderSystemError
 from order_system.infra import policy as infra_policy
+from order_system.infra.links import UiLinks
 from order_system.infra.settings import Settings
-from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
 from order_system.orders.forgetting import Forgetting
 from order_system.orders.lists import OrderLists

@@ -6,20 +6,18 @@
     ...
     page = await files.read_page(ref, page.next)       until page.at_end
 
-`sources` opens permitted files; `lines` and `csv_rows` make rows of bytes, whatever is wrong with them;
-`columns`, `layouts` and `profiles` say what the cells are; `blocks` finds the rows of one order; `meaning`
-says by the profile how much of it is to be shipped, at what price; `checking` makes it an order, by
-`quick_check` or by the strict reader of `intake`. Other packages import the names below and no module of
-this package."""
+`sources` opens permitted files; `rows` makes rows of bytes, whatever is wrong with them; `columns`, `layouts`
+and `profiles` say what the cells are; `blocks` finds the rows of one order; `meaning` says by the profile how
+much of it is to be shipped, at what price; `checking` makes it an order, by `quick_check` or by the strict
+reader of `intake`. Other packages import the names below and no module of this package."""
 
+from order_system.batches.files.apart import SeenOrders
 from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping
 from order_system.batches.files.findings import duplicate
 from order_system.batches.files.guessing import first_profile
 from order_system.batches.files.inspection import ENCODINGS, HowToRead, inspect_file
 from order_system.batches.files.profiles import built_in_profiles, load_profile, parse_profile
 from order_system.batches.files.reader import OrderFiles
-from order_system.batches.files.seen import SeenOrders
-from order_system.domain.order_page import Page, ParsedOrder, ProblemKind, RowProblem
 
 __all__ = [
     "COLUMNS",
@@ -27,10 +25,6 @@ __all__ = [
     "REJECT_REASON",
     "HowToRead",
     "OrderFiles",
-    "Page",
-    "ParsedOrder",
-    "ProblemKind",
-    "RowProblem",
     "SeenOrders",
     "built_in_profiles",
     "duplicate",

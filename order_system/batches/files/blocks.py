@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
-from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.findings import Mistake
 from order_system.batches.files.layouts import Layout
+from order_system.batches.files.rows import Row
 from order_system.domain.ids import is_order_id
 from order_system.intake.bill import MAX_LINES
 

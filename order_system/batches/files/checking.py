@@ -18,7 +18,7 @@ from order_system.batches.files.quick_check import cents, plain_order
 from order_system.batches.files.spellings import spelled_out
 from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
-from order_system.domain.order_page import Content, ParsedOrder, ProblemKind, RowProblem
+from order_system.domain.order_file import Content, ParsedOrder, ProblemKind, RowProblem
 from order_system.domain.order_profile import Profile
 from order_system.intake.bill import MAX_LINES
 from order_system.intake.documents import spell

@@ -4,7 +4,7 @@ be a card number."""
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from order_system.domain.order_page import ParsedOrder, ProblemKind, RowProblem
+from order_system.domain.order_file import ParsedOrder, ProblemKind, RowProblem
 
 MAX_SHOWN = 5
 """The most mistakes told of one order."""

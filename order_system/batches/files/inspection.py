@@ -12,11 +12,10 @@ from typing import TypedDict, Unpack
 
 from order_system.batches.files import guessed_text
 from order_system.batches.files.apart import orders_apart
-from order_system.batches.files.csv_rows import Row, Shape, csv_rows, salvaged_cells
 from order_system.batches.files.jsonl import rows_of_lines
 from order_system.batches.files.layouts import MAX_COLUMNS, fitted_layout
-from order_system.batches.files.lines import LongLine, line_batches
 from order_system.batches.files.profiles import load_profile, profile_of_mapping
+from order_system.batches.files.rows import LongLine, Row, Shape, csv_rows, line_batches, salvaged_cells
 from order_system.batches.files.sources import GotOn, Source, Stamp, open_source
 from order_system.batches.files.spellings import MISREAD_AS, is_garbled
 from order_system.domain.order_file import (

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from order_system.batches.files.columns import REJECT_REASON
-from order_system.batches.files.csv_rows import TOO_LONG, Row
 from order_system.batches.files.findings import Mistake, told
-from order_system.batches.files.lines import LongLine
-from order_system.domain.order_file import Position
-from order_system.domain.order_page import ParsedOrder, RowProblem
+from order_system.batches.files.rows import TOO_LONG, LongLine, Row
+from order_system.domain.order_file import ParsedOrder, Position, RowProblem
 from order_system.intake.documents import document_on_line, spell
 from order_system.intake.reader import examine, presentable_id
 

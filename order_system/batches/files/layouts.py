@@ -8,10 +8,9 @@ from html import unescape
 from operator import itemgetter
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
-from order_system.batches.files.csv_rows import Row, Shape, csv_rows
-from order_system.batches.files.lines import LongLine
 from order_system.batches.files.made_names import sku_of_name, tidied_id
 from order_system.batches.files.profiles import AMOUNTS
+from order_system.batches.files.rows import LongLine, Row, Shape, csv_rows
 from order_system.domain.order_file import FileRef, FileRefused, Position
 from order_system.domain.order_profile import FURTHER_FIELDS, Profile
 from order_system.intake.formulas import DEFUSED, undefused

@@ -10,9 +10,8 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from order_system.attention.concerns import Concern, ConcernKind
+from order_system.attention.concerns import Concern, ConcernKind, so_many
 from order_system.attention.what_waits import sums_of
-from order_system.cli import policy
 from order_system.cli.ending import until_interrupted
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
@@ -20,7 +19,10 @@ from order_system.cli.session import configured, open_session
 from order_system.cli.views import hold_words
 from order_system.domain.durations import time_between
 from order_system.domain.errors import InvalidUsage
+from order_system.infra import policy
 from order_system.infra.temporal.connection import outlasting
+
+_WAIT = ("thing waits for a person", "things wait for a person")
 
 MAX_SHOWN = 100
 """The most concerns shown to people; `--json` has them all."""
@@ -51,7 +53,7 @@ async def attention(
         async def look_again_and_again(show: Callable[[RenderableType, str], None]) -> None:
             while True:
                 await outlasting(look)
-                show(concerns_view(found, quiet), _how_many(len(found)))
+                show(concerns_view(found, quiet), so_many(len(found), *_WAIT))
                 await asyncio.sleep(policy.ATTENTION_RENEWED.total_seconds())
 
         if watch:
@@ -83,11 +85,7 @@ def concerns_view(found: Sequence[Concern], quiet: str) -> Iterator[RenderableTy
     if len(found) > MAX_SHOWN:
         yield Text(f"... and {len(found) - MAX_SHOWN:,} more; --json lists them all")
     yield from map(Text, sums_of(found))
-    yield Text(_how_many(len(found)))
-
-
-def _how_many(total: int) -> str:
-    return "1 thing waits for a person" if total == 1 else f"{total:,} things wait for a person"
+    yield Text(so_many(len(found), *_WAIT))
 
 
 def _headline(concern: Concern) -> Text:

@@ -7,6 +7,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
+from order_system.attention.concerns import so_many
 from order_system.batches.progress import pace_words
 from order_system.cli.views import STATUS_STYLE
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
@@ -38,10 +39,6 @@ _ORDERS = (
 )
 _OTHERS = ("rejected", "duplicate", "left_out")
 """Rows and orders of the file that are not run."""
-
-
-def number_of(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}" if number else ""
 
 
 def status_text(status: str) -> Text:
@@ -91,9 +88,7 @@ def progress_table(progress: BatchProgress) -> Iterator[RenderableType]:
     table.add_section()
     for name in _OTHERS:
         if rows := getattr(counts, f"rows_{name}"):
-            table.add_row(
-                status_text(name).append(f", {number_of(rows, 'row')}"), f"{getattr(counts, name):,}"
-            )
+            table.add_row(status_text(name).append(f", {so_many(rows, 'row')}"), f"{getattr(counts, name):,}")
     if counts.rows:
         table.add_row("rows read", f"{counts.rows:,}")
     table.caption = _pace(progress)

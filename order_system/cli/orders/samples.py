@@ -39,8 +39,6 @@ async def run_samples(
     *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, as_json: bool
 ) -> int:
     """Run samples. `keep` an embedded server up until Ctrl-C; None: only if a person is there to press it."""
-    if scenario == "list":
-        return scenarios(as_json=as_json)
     if keep is not None and not embedded:
         raise InvalidUsage("--keep is for --embedded: it leaves the embedded server's Web UI up")
     templates = sample_orders(1) if scenario is None else [scenario_order(scenario, sample_id(1))]

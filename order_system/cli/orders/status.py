@@ -9,10 +9,9 @@ from rich.text import Text
 from order_system.attention.concerns import STARTER, concerns_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.options import Embedded, Json, OrderId, Strict
-from order_system.cli.orders.results import OrderResult, result_lines
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session, order_meant
-from order_system.cli.views import headline, order_tree
+from order_system.cli.views import OrderResult, headline, order_tree, result_lines
 from order_system.domain.answers import AnsweredAs
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress

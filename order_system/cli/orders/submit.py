@@ -9,13 +9,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from order_system.attention.concerns import STARTER
+from order_system.attention.concerns import STARTER, so_many
 from order_system.cli.ending import dying_at_once
 from order_system.cli.options import CLEAN, Embedded, Json, Strict
-from order_system.cli.orders.results import OrderResult, results_table
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
-from order_system.cli.views import counts
+from order_system.cli.views import OrderResult, counts, results_table
 from order_system.domain.errors import DatabaseUnreachable, InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_amount
@@ -157,7 +156,7 @@ async def _watch(session: Session, order_ids: Sequence[str]) -> dict[str, OrderP
     except asyncio.CancelledError:
         running = [name for name in order_ids if name not in latest or not latest[name].closed]
         if running:
-            who = "1 order goes on" if len(running) == 1 else f"{len(running)} orders go on"
+            who = so_many(len(running), "order goes on", "orders go on")
             when = "when --embedded is used again" if session.embedded else "without us"
             session.screen.say(f"{who} {when}: starter.py status {running[0]}")
         raise

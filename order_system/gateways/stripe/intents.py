@@ -10,10 +10,9 @@ from stripe.params import PaymentIntentCreateParams
 from order_system.domain.errors import AnswerLost, PaymentDeclined, PaymentNotConfirmed
 from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.ids import Key
-from order_system.domain.money import format_amount
+from order_system.domain.money import decimals, format_amount
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways import policy
-from order_system.gateways.stripe.amounts import from_stripe, to_stripe
 from order_system.gateways.stripe.failures import as_ours, finding_out, key_is_taken
 
 KEY, ROUND = "order_key", "order_round"
@@ -142,21 +141,21 @@ def receipt_among(ended: list[stripe.PaymentIntent]) -> PaymentReceipt | None:
     for intent in ended:
         if intent.status == "succeeded":
             currency = intent.currency.upper()
-            amount = from_stripe(intent.amount, currency)
+            amount = _from_stripe(intent.amount, currency)
             return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
     return None
 
 
 def as_elsewhere(reference: str, charge: Mapping[str, Any]) -> PaymentElsewhere:
     currency = charge["currency"].upper()
-    paid, back = (from_stripe(charge[each], currency) for each in ("amount", "amount_refunded"))
+    paid, back = (_from_stripe(charge[each], currency) for each in ("amount", "amount_refunded"))
     return PaymentElsewhere(reference, paid, currency, back)
 
 
 def receipt_of_claim(intent: stripe.PaymentIntent, key: Key, amount: int, currency: str) -> PaymentReceipt:
     """Return the receipt. PaymentNotConfirmed unless it holds, or took, this amount, for no other key."""
     theirs = intent.currency.upper()
-    paid = from_stripe(intent.amount, theirs)
+    paid = _from_stripe(intent.amount, theirs)
     match intent.status, metadata_of(intent, KEY):
         case _, str(owner) if owner != key:
             why = "is another order's"
@@ -201,3 +200,29 @@ def metadata_of(found: stripe.PaymentIntent | stripe.Refund, name: str) -> str |
 def of_round(found: list[stripe.PaymentIntent], key: Key) -> stripe.PaymentIntent | None:
     """Return the payment of this round; earlier rounds ended in a no. A payment only claimed has no round."""
     return next((each for each in found if metadata_of(each, ROUND) in (None, str(key.round))), None)
+
+
+# --- amounts in Stripe's units --------------------------------------------------------------------
+
+_STRIPE_DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
+"""Else Stripe follows ISO 4217, which has dropped the decimals of ISK and UGX. Stripe
+counts whole ariary, not fifths."""
+
+
+def to_stripe(amount: int, currency: str) -> int:
+    """Convert our minor units to Stripe's. Raises PaymentDeclined for an amount that Stripe cannot express:
+    it takes only two decimals of a currency that has three."""
+    ours, theirs = decimals(currency), _STRIPE_DECIMALS.get(currency, decimals(currency))
+    least = 10 ** max(ours - min(theirs, 2), 0)
+    if amount % least:
+        raise PaymentDeclined(
+            f"{format_amount(amount, currency)} cannot be charged: Stripe takes multiples of "
+            f"{format_amount(least, currency)}"
+        )
+    return amount * 10**theirs // 10**ours
+
+
+def _from_stripe(amount: int, currency: str) -> int:
+    """Convert Stripe's units to our minor units, rounded down. `currency` is in capitals."""
+    ours, theirs = decimals(currency), _STRIPE_DECIMALS.get(currency, decimals(currency))
+    return amount * 10**ours // 10**theirs

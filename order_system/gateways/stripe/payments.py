@@ -20,7 +20,6 @@ from order_system.domain.gateways import (
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways import policy
-from order_system.gateways.stripe.amounts import to_stripe
 from order_system.gateways.stripe.failures import as_ours, finding_out, looking_up
 from order_system.gateways.stripe.intents import (
     HELD,
@@ -35,6 +34,7 @@ from order_system.gateways.stripe.intents import (
     receipt_among,
     receipt_of,
     receipt_of_claim,
+    to_stripe,
 )
 
 _ENDED = {"succeeded": "captured", "canceled": "voided"}

@@ -31,11 +31,11 @@ from order_system.web.documents.batches import (
     plan_document,
     read_batch,
 )
+from order_system.web.downloads import CSV, JSON_LINES, attached, begun, outcome_csv
 from order_system.web.guards.access import Operator, operator
 from order_system.web.problems import UnsupportedMediaType, documented
 from order_system.web.services import Given, Services
-from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, begun, outcome_csv
-from order_system.web.transfers.uploads import Uploads, inspected, planned, reading_of
+from order_system.web.uploads import Uploads, inspected, planned, reading_of
 
 router = APIRouter(prefix="/api/batches", tags=["Batches"])
 

@@ -30,10 +30,10 @@ from order_system.web.documents.orders import (
     Submitted,
     read_order,
 )
+from order_system.web.downloads import CSV, JSON_LINES, attached, begun
 from order_system.web.guards.access import Access, Caller, Operator, Viewer, operator
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
-from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, begun
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])
 

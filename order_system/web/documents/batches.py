@@ -4,11 +4,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
-from order_system.batches.files import RowProblem
 from order_system.batches.reports import Plan, Sum
 from order_system.domain.batch import ENDED, BatchProgress, BatchStatus
 from order_system.domain.ids import batch_workflow_id
-from order_system.domain.order_file import FileFormat
+from order_system.domain.order_file import FileFormat, RowProblem
 from order_system.web.services import Services
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
+from order_system.attention.concerns import so_many
 from order_system.batches.progress import pace_words
 from order_system.domain.batch import ENDED, BatchProgress
 from order_system.domain.errors import UnknownBatch
@@ -16,7 +17,7 @@ from order_system.web.api.batches import Steering, steer
 from order_system.web.documents.batches import read_batch
 from order_system.web.guards.access import operator
 from order_system.web.pages.visit import Visit, redirect
-from order_system.web.pages.words import counted, in_words
+from order_system.web.pages.words import in_words
 from order_system.web.services import Given, Services
 
 router = APIRouter()
@@ -130,7 +131,7 @@ def headline(progress: BatchProgress) -> str:
     if progress.status in ENDED and progress.counts.rows and not progress.counts.valid:
         return "There was no order to run"
     about = "" if progress.counts.bytes_read >= progress.bytes_total or progress.status in ENDED else "about "
-    return f"{progress.counts.ended:,} of {about}{counted(expected(progress), 'order')} done"
+    return f"{progress.counts.ended:,} of {about}{so_many(expected(progress), 'order')} done"
 
 
 # --- what may be done -----------------------------------------------------------------------------

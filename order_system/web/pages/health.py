@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from order_system.attention.concerns import so_many
 from order_system.book.standing import Pulse
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.durations import in_time
@@ -17,7 +18,7 @@ from order_system.domain.metrics import AGES
 from order_system.domain.policy import ATTENTION_AFTER
 from order_system.orders.lists import if_it_answers_soon
 from order_system.web.pages.visit import Visit
-from order_system.web.pages.words import counted, share
+from order_system.web.pages.words import share
 
 router = APIRouter()
 HERE = "/health"
@@ -72,7 +73,7 @@ def charts_of(pulse: Sequence[Pulse]) -> tuple[Chart, ...]:
     most = max(sum(part.counts.values()) for part in pulse)
     longest = max((quantile(part.durations_ms, 0.9) or 0 for part in pulse), default=0)
     return (
-        Chart("Orders begun", counted(most, "order"), [_begun(part, most) for part in pulse]),
+        Chart("Orders begun", so_many(most, "order"), [_begun(part, most) for part in pulse]),
         Chart("Failed, of those that ended", "100 %", [_failed(part) for part in pulse]),
         Chart(
             "From start to end: half, and 9 of 10", in_time(longest), [_took(part, longest) for part in pulse]

@@ -1,7 +1,8 @@
 """`/`: the orders, newest first, with counts by status, a search and filters. `/orders/{order_id}`: one order
 with its children, its timeline, and what a person may do about it."""
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -9,8 +10,10 @@ from fastapi import APIRouter, Depends, Form, Query
 from pydantic import AfterValidator, Field, model_validator
 from starlette.responses import Response
 
+from order_system.attention.concerns import STARTER
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
 from order_system.domain.listing import EVERY_ORDER, OrderFilter, OrderSummary, Sort
+from order_system.domain.progress import AttemptMade
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
 from order_system.orders.exports import ExportFormat
@@ -24,7 +27,6 @@ from order_system.web.documents.orders import (
     read_order,
 )
 from order_system.web.guards.access import Operator, operator
-from order_system.web.pages.attempts import attempts_told
 from order_system.web.pages.timeline import drawn, spans_of
 from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.services import Given, Services
@@ -165,3 +167,55 @@ async def answer_hold(
     kind = StepRetry if how == "retry" else GiveUp
     await services.attention.answer(order_id, kind(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
+
+
+# --- the attempts at an order's activities, as its page shows them --------------------------------
+
+MOST_APART = 6
+"""The most lines of one series of attempts, with the line for those that are left out: an activity that is
+stuck over a weekend is tried thousands of times. Shown are the first and the last few."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A line about one attempt, or about several."""
+
+    activity: str
+    first: int
+    last: int
+    said: str
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+def attempts_told(attempts: Sequence[AttemptMade]) -> Iterator[Tried]:
+    """Yield lines by series, in order of the first attempts. Retrying a held step begins a new series."""
+    series: list[list[Tried]] = []
+    latest: dict[str, list[Tried]] = {}
+    for made in attempts:
+        lines = latest.get(made.activity, [])
+        if not lines or made.number <= lines[-1].last:
+            lines = latest[made.activity] = []
+            series.append(lines)
+        due = lines[-1].last + 1 if lines else 1
+        if due < made.number:
+            lines.append(Tried(made.activity, due, made.number - 1, "no answer noted"))
+        lines.append(_line(made))
+    for lines in series:
+        yield from _folded(lines)
+
+
+def _line(made: AttemptMade) -> Tried:
+    together = "the last one: " if made.last_number > made.number else ""
+    said = together + (made.said or "done")
+    return Tried(made.activity, made.number, made.last_number, said, made.began_at, made.ended_at)
+
+
+def _folded(lines: list[Tried]) -> list[Tried]:
+    if len(lines) <= MOST_APART:
+        return lines
+    begin, hidden, end = lines[:1], lines[1 : 2 - MOST_APART], lines[2 - MOST_APART :]
+    first, last, said = hidden[0], hidden[-1], {each.said for each in hidden}
+    each_said = f"each: {said.pop()}" if len(said) == 1 else f"of which {STARTER} status --json tells"
+    words = f"… {last.last - first.first + 1:,} attempts more, {each_said}"
+    return [*begin, Tried(first.activity, first.first, last.last, words, first.began_at, last.ended_at), *end]

@@ -22,7 +22,7 @@ from order_system.web import policy
 from order_system.web.guards.access import Operator
 from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.services import Services
-from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads, inspected, planned, reading_of
+from order_system.web.uploads import WRITTEN_AT_ONCE, Uploads, inspected, planned, reading_of
 
 router = APIRouter()
 

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 
+from order_system.attention.concerns import so_many
 from order_system.domain.durations import time_between
 from order_system.domain.listing import BatchOrder, OrderSummary
 
@@ -52,10 +53,6 @@ def round_time(milliseconds: int) -> str:
     return " ".join(parts) or "0"
 
 
-def counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def share(part: int, whole: int) -> str:
     """Write a share in percent, with a decimal below 10 %."""
     if not whole or not part:
@@ -69,4 +66,4 @@ def hour(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M}"
 
 
-FILTERS = (in_words, plain, sentence, utc, clock, hour, took, counted)
+FILTERS = (in_words, plain, sentence, utc, clock, hour, took, so_many)

@@ -20,7 +20,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.steps import Effect, Step
 from order_system.infra import policy as infra_policy
-from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal.executions import describe
 from order_system.orders.lists import OrderLists
 from tests.fixtures.shops.refunds import give_back

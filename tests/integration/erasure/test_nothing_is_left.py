@@ -19,7 +19,7 @@ from order_system.infra.sealing.ring import KeyFile
 from order_system.infra.settings import load_settings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
-from order_system.web.transfers.uploads import Uploads
+from order_system.web.uploads import Uploads
 from tests.fixtures.books.canaries import carved, files_below, found_in, marked_order, opened, rows_of
 from tests.fixtures.shops.batch_shop import write_orders
 

@@ -7,7 +7,7 @@ import pytest
 
 from order_system.domain.gateways import CapturesLater, PaymentGateway
 from order_system.gateways.loading import Port
-from order_system.testing import Options, Verdict, check, checking, elsewhere, policy
+from order_system.testing import Options, Verdict, check, checking, policy
 from order_system.testing.checking import CheckedPort, Finding
 from order_system.testing.promises import WAYS, promises_of
 from tests.fixtures.gateways import sound
@@ -46,7 +46,7 @@ def our_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command and the example below start their other process, and wait, as everybody does."""
-    monkeypatch.setattr(elsewhere, "get_context", lambda _: Forked())
+    monkeypatch.setattr(checking, "get_context", lambda _: Forked())
     for name in ("FOUND_BY_KEY", "ASK_AFTER"):
         monkeypatch.setattr(policy, name, [pause / 20 for pause in getattr(policy, name)[:4]])
     monkeypatch.setattr(policy, "FIRST_CALLS", 4)  # every third one of a flaky gateway fails

@@ -7,7 +7,7 @@ from temporalio.client import Client
 
 from order_system.batches.files.columns import parse_mapping
 from order_system.batches.files.inspection import inspect_file
-from order_system.batches.files.pages import read_page
+from order_system.batches.files.reader import read_page
 from order_system.domain.errors import InvalidOrder
 from order_system.domain.order import Capture, Flow, Handling
 from order_system.domain.order_file import InvalidMapping

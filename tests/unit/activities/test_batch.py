@@ -22,7 +22,7 @@ from order_system.domain.batch import (
 )
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
-from order_system.domain.order_page import ParsedOrder
+from order_system.domain.order_file import ParsedOrder
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CONSTANTS = (

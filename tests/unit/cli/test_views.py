@@ -9,9 +9,8 @@ from rich.console import Console, Group, RenderableType
 
 from order_system.cli.batches.outcome import outcome_view
 from order_system.cli.orders.children import _view
-from order_system.cli.orders.results import OrderResult, results_table
 from order_system.cli.orders.samples import scenarios_table
-from order_system.cli.views import changes, live_orders, order_tree, progress_line
+from order_system.cli.views import OrderResult, changes, live_orders, order_tree, progress_line, results_table
 from order_system.domain.durations import in_time
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import DispatchReceipt, OrderOutcome, OrderStatus

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from order_system.cli import policy
 from order_system.cli.screen import Screen
+from order_system.infra import policy
 
 
 async def test_who_waits_for_long_is_told_once_and_hears_the_answer_all_the_same(

@@ -3,7 +3,7 @@
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.order import SubmissionRef
 from order_system.domain.steps import Effect
-from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.links import ProviderLinks
 from order_system.orders.details import receipts_of
 
 REF = SubmissionRef(order_id="A", submission="s", fingerprint="f")

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 from order_system.domain.progress import AttemptMade
-from order_system.web.pages.attempts import attempts_told
+from order_system.web.pages.orders import attempts_told
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FIFTH = {5: "the gateway is busy"}

@@ -13,7 +13,7 @@ from order_system.batches.files import OrderFiles
 from order_system.domain.errors import InvalidOrder, InvalidUsage, UploadFailed
 from order_system.domain.order_file import FileFormat
 from order_system.web import policy
-from order_system.web.transfers.uploads import UNFINISHED, Uploads
+from order_system.web.uploads import UNFINISHED, Uploads
 from tests.fixtures.shops.batch_shop import row, write_orders
 
 CONTENT = b"order_id,sku\r\n" * 200_000

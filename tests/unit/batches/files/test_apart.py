@@ -14,7 +14,7 @@ from order_system.batches.files import OrderFiles, inspection
 from order_system.batches.files.blocks import blocks
 from order_system.batches.files.inspection import _checksum_of_text as checksum_of_text
 from order_system.batches.files.layouts import layout_of
-from order_system.batches.files.pages import rows_of
+from order_system.batches.files.reader import rows_of
 from order_system.batches.files.sources import Source
 from order_system.batches.reports import BatchReports, Plan
 from order_system.book.batches import SqlBatchBook
@@ -199,7 +199,7 @@ def test_what_is_found_apart_is_what_pages_would_tear(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("order_system.batches.files.sources.CHUNK_BYTES", chunk)
-        patch.setattr("order_system.batches.files.lines.BATCH", batch)
+        patch.setattr("order_system.batches.files.rows.BATCH", batch)
         try:
             ref = inspect(write(tmp_path, content))
         except FileRefused:  # for want of rows

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from order_system.batches.files import OrderFiles, parse_mapping, parse_profile
-from order_system.batches.files.pages import read_page
+from order_system.batches.files.reader import read_page
 from order_system.domain.order_file import FileChanged, FileRefused
 from order_system.intake.bill import MAX_LINES
 from tests.fixtures.documents.order_files import (

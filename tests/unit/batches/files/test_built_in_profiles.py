@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from order_system.batches.files import ProblemKind, load_profile, parse_mapping
+from order_system.batches.files import load_profile, parse_mapping
 from order_system.batches.files.profiles import built_in_profiles, parse_profile
-from order_system.domain.order_file import ColumnMapping
+from order_system.domain.order_file import ColumnMapping, ProblemKind
 from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import (
     PLAIN,

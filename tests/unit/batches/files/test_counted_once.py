@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from order_system.batches.files.inspection import inspect_file
-from order_system.batches.files.pages import PAGE_BYTES, read_page
+from order_system.batches.files.reader import PAGE_BYTES, read_page
 from order_system.batches.reports import Plan
 from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import csv_text, further_row, row

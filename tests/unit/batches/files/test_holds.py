@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from order_system.batches.files.inspection import inspect_file
-from order_system.batches.files.pages import read_page
+from order_system.batches.files.reader import read_page
 from order_system.domain.durations import duration_text, parse_duration
 from order_system.domain.errors import InvalidOrder
 from order_system.domain.order import Order

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from order_system.batches.files import COLUMNS, checking
-from order_system.batches.files.pages import rows_of
+from order_system.batches.files.reader import rows_of
 from order_system.domain.order_file import FileRef, FileRefused
 from tests.fixtures.documents.order_files import (
     HEADER,
@@ -87,7 +87,7 @@ def test_blank_lines_before_and_between_the_rows_of_an_order(
     content = csv_text() + blank + blank.join(parts) + blank
     whole = read(tmp_path, content)
     assert (whole.ids, whole.reasons, whole.rows) == (["A-1", "A-2"], [], 4)
-    monkeypatch.setattr("order_system.batches.files.pages.CHUNK_BYTES", 20)
+    monkeypatch.setattr("order_system.batches.files.reader.CHUNK_BYTES", 20)
     assert read(tmp_path, content, max_bytes) == whole
 
 
@@ -100,8 +100,8 @@ def test_reading_by_pages_is_reading_at_once(
     whole = reader(1_000_000)
     assert_each_row_is_told_once(inspect(tmp_path / "orders.csv"), content, whole)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("order_system.batches.files.pages.CHUNK_BYTES", chunk)
-        patch.setattr("order_system.batches.files.lines.BATCH", batch)
+        patch.setattr("order_system.batches.files.reader.CHUNK_BYTES", chunk)
+        patch.setattr("order_system.batches.files.rows.BATCH", batch)
         assert reader(max_bytes) == whole
 
 

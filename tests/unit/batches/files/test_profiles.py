@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from order_system.batches.files import ProblemKind, load_profile, parse_mapping, parse_profile
-from order_system.domain.order_file import InvalidMapping
+from order_system.batches.files import load_profile, parse_mapping, parse_profile
+from order_system.domain.order_file import InvalidMapping, ProblemKind
 from tests.fixtures.documents.order_files import (
     PLAIN,
     Reading,

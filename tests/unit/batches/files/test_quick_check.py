@@ -7,12 +7,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from order_system.batches.files import COLUMNS, RowProblem, checking, load_profile
+from order_system.batches.files import COLUMNS, checking, load_profile
 from order_system.batches.files.blocks import Block
-from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.layouts import Layout, fitted_layout
 from order_system.batches.files.quick_check import plain_order
+from order_system.batches.files.rows import Row
 from order_system.domain.order import Order
+from order_system.domain.order_file import RowProblem
 from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import further_row, row
 from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from order_system.batches.files import ProblemKind, load_profile, parse_mapping, parse_profile
+from order_system.batches.files import load_profile, parse_mapping, parse_profile
+from order_system.domain.order_file import ProblemKind
 from tests.fixtures.documents.order_files import Reading, csv_line, csv_text, further_row, read, row
 from tests.unit.batches.files.test_built_in_profiles import example
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from order_system.batches.files import ProblemKind, load_profile, parse_mapping, parse_profile
+from order_system.batches.files import load_profile, parse_mapping, parse_profile
+from order_system.domain.order_file import ProblemKind
 from tests.fixtures.documents.order_files import (
     Reading,
     csv_line,

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from babel.core import Locale
 
-from order_system.batches.files import COLUMNS, ParsedOrder, RowProblem, checking
+from order_system.batches.files import COLUMNS, checking
 from order_system.batches.files.blocks import Block
-from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.quick_check import plain_order
+from order_system.batches.files.rows import Row
 from order_system.batches.files.spellings import amount, country_code, is_garbled, whole_number
 from order_system.domain.money import InvalidAmount
 from order_system.domain.order import Order
+from order_system.domain.order_file import ParsedOrder, RowProblem
 from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import csv_text, further_row, read, row
 

@@ -1,23 +1,78 @@
-"""Turns lines into CSV rows, each with its place, and goes on after a broken row.
+"""Makes rows of bytes, each with its place, in constant memory, and goes on after a broken row.
 
-A quote that is never closed would swallow the rest of the file. If another stray quote closes it, the rows
-between are swallowed. So if lines that a quote has joined make no proper row, or look like rows themselves,
-only the first of them is given up. Reading goes on with the second."""
+A physical line ends with LF, CRLF or a lone CR. A quote that is never closed would swallow the rest of the
+file. If another stray quote closes it, the rows between are swallowed. So if lines that a quote has joined
+make no proper row, or look like rows themselves, only the first of them is given up. Reading goes on with the
+second."""
 
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import NamedTuple
 
-from order_system.batches.files.lines import MAX_LINE_BYTES, LongLine
 from order_system.domain.order_file import Position
 
-MAX_ROW_BYTES = MAX_LINE_BYTES
+MAX_LINE_BYTES = 131_072
+"""No row needs nearly as much, on one line or on several. Python's csv gives up on a longer field, too."""
+
+BATCH = 100
+"""The most lines in one batch. So little has to be parsed again after a broken row, and rows go again too
+soon for Python's garbage collector to look at them."""
+
+
+@dataclass(frozen=True)
+class LongLine:
+    """A line that was too long to keep."""
+
+    head: bytes
+    """Its first MAX_LINE_BYTES."""
+    size: int
+    """Its size in bytes, with its line end."""
+
+
+def line_batches(chunks: Iterable[bytes]) -> Iterator[list[bytes] | LongLine]:
+    """Yield the lines with their ends. Chunks may be cut anywhere, but none may be empty."""
+    rest = head = b""
+    dropped = 0  # bytes of a long line that went by already; `rest` then is its newest byte
+    for chunk in chunks:
+        lines = (rest + chunk).splitlines(keepends=True)
+        # What follows may belong to the last line. Even a CR may be half of a CRLF.
+        rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
+        if dropped and lines:
+            yield LongLine(head, dropped + len(lines.pop(0)))
+            dropped = 0
+        yield from _batches(lines)
+        if len(rest) > MAX_LINE_BYTES or dropped:
+            head = head if dropped else rest[:MAX_LINE_BYTES]
+            dropped += len(rest) - 1
+            rest = rest[-1:]
+    if dropped:
+        yield LongLine(head, dropped + len(rest))
+    elif rest:
+        yield from _batches([rest])
+
+
+def _batches(lines: list[bytes]) -> Iterator[list[bytes] | LongLine]:
+    if max(map(len, lines), default=0) <= MAX_LINE_BYTES:
+        yield from (lines[index : index + BATCH] for index in range(0, len(lines), BATCH))
+        return
+    batch: list[bytes] = []
+    for line in lines:
+        if len(line) <= MAX_LINE_BYTES:
+            batch.append(line)
+            continue
+        yield from _batches(batch)
+        yield LongLine(line[:MAX_LINE_BYTES], len(line))
+        batch = []
+    yield from _batches(batch)
+
+
 MAX_ROW_LINES = 500
 """Lines of one row. A quoted cell may have line breaks, as in a customer's note."""
 
-TOO_LONG = f"is longer than {MAX_ROW_BYTES:,} bytes, which no row of an order needs"
+TOO_LONG = f"is longer than {MAX_LINE_BYTES:,} bytes, which no row of an order needs"
 NUL = "holds a NUL character, which no text has"
 
 
@@ -139,7 +194,7 @@ class _Lines:
 
     def _fits(self, first: int, after: int) -> bool:
         size = self.offsets[after] - self.offsets[first]
-        return after - first <= MAX_ROW_LINES and size <= MAX_ROW_BYTES
+        return after - first <= MAX_ROW_LINES and size <= MAX_LINE_BYTES
 
 
 _NUMBER = re.compile(r"\W*|\W*(?:[^\W\d]{1,3}\W*)?\d[\d\W]*(?:[^\W\d]{1,3}\W*)?")

@@ -1,1 +1,0 @@
-"""Transfers of files: uploads, their plans, and downloads."""
