@@ -70,7 +70,6 @@ async def _start(
                     request,
                     id=step_workflow_id(step, order_id),
                     parent_close_policy=ParentClosePolicy.TERMINATE,
-                    static_summary=f"{step} of {order_id}",
                     search_attributes=search_attributes.of_child(order_id),
                 )
             )

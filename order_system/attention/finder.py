@@ -29,7 +29,7 @@ from order_system.attention.concerns import (
 )
 from order_system.attention.stuck import waiting_order
 from order_system.domain import policy as domain_policy
-from order_system.domain.ids import BOOK, batch_name, book_of, step_workflow_id, task_queue_of
+from order_system.domain.ids import BOOK, batch_name, is_of_book, step_workflow_id, task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.webhooks import UNDELIVERED
@@ -81,7 +81,7 @@ class AttentionFinder:
         open_ones = await self.temporal.count_workflows(self._where(RUNNING), rpc_timeout=policy.RPC)
         if self.book and self.task_queue != task_queue_of(self.book):
             there = await self.workers.identities()
-            self._others = sorted(each for each in there if book_of(each) not in (None, self.book))
+            self._others = sorted(each for each in there if not is_of_book(each, self.book))
         if self._others:
             whose = f"the task queue {self.task_queue} of book {self.book}"
             reason = f"work is taken from {whose} by {', '.join(self._others)}, too"

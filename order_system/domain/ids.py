@@ -76,13 +76,14 @@ def step_queue(queue: str, step: Step) -> str:
 
 
 def worker_identity(process: str, book: str) -> str:
-    """Return the identity under which the server lists a worker."""
-    return f"{process} of book {book}"
+    """Return the identity under which the server lists a worker. It is in most events of a history, so it has
+    the beginning of the book's ID alone."""
+    return f"{process} of book {book[:8]}"
 
 
-def book_of(worker: str) -> str | None:
-    """Reverses `worker_identity`; None for a worker of an earlier version, which does not say."""
-    return worker.partition(worker_identity("", ""))[2] or None
+def is_of_book(worker: str, book: str) -> bool:
+    """Whether a worker of this identity serves the book, as far as it says."""
+    return book.startswith(worker.partition(worker_identity("", ""))[2])
 
 
 def batch_workflow_id(name: str) -> str:

@@ -195,6 +195,10 @@ class SubmissionRef(OfBook):
     queues_by_step: bool = False
     """The book does not keep this: the reconciler settles submissions on its one task queue."""
 
+    def once_opened(self) -> Self:
+        """Leave out what only an opening needs: each step's request is in the histories three times."""
+        return self.model_copy(update={"fingerprint": "", "batch": None, "accepted_at": None})
+
     def key(self, effect: Effect) -> Key:
         return Key(idempotency_key(self.order_id, self.submission, effect))
 

@@ -23,13 +23,16 @@ class AroundActivities(Interceptor):
         self,
         next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
     ) -> ActivityInboundInterceptor:
-        around = self.around
+        return _Around(super().intercept_activity(next), self)
 
-        class Around(ActivityInboundInterceptor):
-            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
-                return await around(input, super().execute_activity)
 
-        return Around(super().intercept_activity(next))
+class _Around(ActivityInboundInterceptor):
+    def __init__(self, inner: ActivityInboundInterceptor, outer: AroundActivities) -> None:
+        super().__init__(inner)
+        self._outer = outer
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        return await self._outer.around(input, super().execute_activity)
 
 
 class OwnBookOnly(AroundActivities):

@@ -111,7 +111,7 @@ async def test_on_one_queue_another_books_worker_claims_nothing_and_is_named(
             assert all(book in waiting.reason for book in both)
             assert waiting.cure is not None
             assert "ORDER_DATA_DIR" in waiting.cure
-        assert all(book in found[0].reason for book in both)
+        assert all(book[:8] in found[0].reason for book in both)
     assert (await others.book.ledger()).entries == (), "nothing was claimed"
     assert (await others.world.statement()).charges == ()
     more = [an_order() for _ in range(ORDERS)]
@@ -157,7 +157,7 @@ async def test_two_books_workers_on_one_queue_are_told_before_any_order_is_under
     async with others.worker(client):
 
         async def told() -> bool:
-            return any(others.database.book in each.reason for each in await concerns(ours, client))
+            return any(others.database.book[:8] in each.reason for each in await concerns(ours, client))
 
         await eventually(told, SECONDS, "the other book's worker to be told")
 
