@@ -37,6 +37,7 @@ pytestmark = pytest.mark.long
 
 SECONDS = 120
 HELD = 2
+OF_EACH_KIND_AT_ONCE = 3
 ECHOING = "tests.fixtures.telemetry.echoing"
 
 
@@ -75,11 +76,17 @@ class Watched:
     async def wave(self, name: str, more: int) -> None:
         """Few at once: of too many, a busy machine has each attempt run out of its time, and none ends."""
         await self.submit(f"{name}-HELD", street=REFUSED, held=True)
-        for number in range(1 + more):
+        for first in range(0, 1 + more, OF_EACH_KIND_AT_ONCE):
             await asyncio.gather(
-                self.submit(f"{name}-OK{number or ''}"),
-                self.submit(f"{name}-DECLINED{number or ''}", pays=REFUSED),
-                self.submit(f"{name}-REFUSED{number or ''}", street=REFUSED),
+                *(
+                    submit
+                    for number in range(first, min(first + OF_EACH_KIND_AT_ONCE, 1 + more))
+                    for submit in (
+                        self.submit(f"{name}-OK{number or ''}"),
+                        self.submit(f"{name}-DECLINED{number or ''}", pays=REFUSED),
+                        self.submit(f"{name}-REFUSED{number or ''}", street=REFUSED),
+                    )
+                )
             )
             await eventually(self._are_counted, SECONDS, "the orders' ends to be seen")
 
@@ -131,7 +138,7 @@ async def watched(
             pages = await opened.enter_async_context(httpx.AsyncClient(base_url=found[0], timeout=SECONDS))
             client = await connect(dev_server.address)
             told = Watched(client, queue, received, prometheus, pages, log, settings, metrics, events)
-            for name, more in (("A", 0), ("B", 4)):  # what did not grow while it was looked at has no rate
+            for name, more in (("A", 0), ("B", 14)):  # what did not grow while it was looked at has no rate
                 await told.wave(name, more)
             yield told
 
@@ -222,7 +229,7 @@ async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_
     watched: Watched,
 ) -> None:
     said = {watched.private[word] for word in watched.private}
-    assert len(said) == len(watched.ended) + HELD
+    assert len(said) == len(watched.ended) + HELD == 50
     waiting = {("order.needs_attention", f"{name}-HELD") for name in "AB"}
 
     async def all_are_told() -> bool:
