@@ -23,12 +23,12 @@ from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.durations import parse_duration
 from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError, ServerUnreachable
 from order_system.domain.ids import step_queue, task_queue_of, worker_identity
 from order_system.domain.order import Capture, Handling
 from order_system.domain.policy import FORGET_EVERY
 from order_system.domain.steps import Step
+from order_system.domain.wording import parse_duration
 from order_system.gateways.loading import Gateways, open_gateways
 from order_system.infra import policy
 from order_system.infra.changes import note

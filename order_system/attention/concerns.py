@@ -250,8 +250,3 @@ def _answers(kind: ConcernKind, order_id: str, step: Step | None) -> Iterator[st
                 yield from _by_hand(order, step)
         case _:
             yield status_command(order_id)
-
-
-def so_many(number: int, one: str, more: str = "") -> str:
-    """Write `1 order`, `2,000 orders`; `more` is for a plural that takes more than an s."""
-    return f"1 {one}" if number == 1 else f"{number:,} {more or f'{one}s'}"

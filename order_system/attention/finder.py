@@ -25,7 +25,6 @@ from order_system.attention.concerns import (
     about_all,
     about_batch,
     concerns_of,
-    so_many,
 )
 from order_system.attention.stuck import waiting_order
 from order_system.domain import policy as domain_policy
@@ -33,6 +32,7 @@ from order_system.domain.ids import BOOK, batch_name, is_of_book, step_workflow_
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.webhooks import UNDELIVERED
+from order_system.domain.wording import so_many
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.deployment import describe_deployment, in_full, is_on

@@ -15,7 +15,6 @@ from order_system.attention.concerns import (
     about_all,
     about_schedule,
     about_server,
-    so_many,
 )
 from order_system.attention.finder import AttentionFinder
 from order_system.attention.particulars import with_particulars
@@ -28,6 +27,7 @@ from order_system.domain.money import format_decimal
 from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
 from order_system.domain.steps import Step
+from order_system.domain.wording import so_many
 from order_system.infra import policy as infra_policy
 from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from order_system.book.batches import SqlBatchBook
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchRecord, BatchStatus
-from order_system.domain.durations import in_time
 from order_system.domain.listing import LineStatus
 from order_system.domain.policy import ATTENTION_AFTER
+from order_system.domain.wording import in_time
 from workflows.batch_orders import COUNTED_AS
 
 FORGOTTEN = "Temporal has forgotten this run; this is what the book knows of its orders"

@@ -12,9 +12,9 @@ from order_system.book.reading import known
 from order_system.book.reconciliation import IS_IN_DOUBT, IS_OPEN, NOT_UNDONE
 from order_system.book.tables import effects, submissions
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.durations import milliseconds_between
 from order_system.domain.metrics import AGES
 from order_system.domain.steps import Effect
+from order_system.domain.wording import milliseconds_between
 from order_system.infra.database import OverDatabase, reads
 
 Why = Literal["charged", "held", "undo_stuck", "in_doubt"]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from order_system.domain.durations import DURATION_PATTERN, parse_duration
 from order_system.domain.errors import InvalidUsage
+from order_system.domain.wording import DURATION_PATTERN, parse_duration
 
 CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
 """Exit codes; `starter.py --help` explains them."""

@@ -6,13 +6,14 @@ from rich.console import RenderableType, group
 from rich.table import Column
 from rich.text import Text
 
-from order_system.attention.concerns import STARTER, so_many
+from order_system.attention.concerns import STARTER
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
 from order_system.cli.tables import FittingTable
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.reconciliation import ReconciliationReport, Tally
+from order_system.domain.wording import so_many
 from order_system.infra.changes import note
 
 

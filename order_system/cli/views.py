@@ -14,10 +14,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from order_system.cli.tables import FittingTable
-from order_system.domain.durations import in_time, time_between
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Step
+from order_system.domain.wording import in_time, time_between
 
 STATUS_STYLE = {
     OrderStatus.RUNNING: "cyan",

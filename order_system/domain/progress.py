@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field, PlainSerializer, computed_field
 
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.durations import milliseconds_between
 from order_system.domain.messages import OneLine, OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import Step
+from order_system.domain.wording import milliseconds_between
 
 
 def iso(moment: datetime) -> str:

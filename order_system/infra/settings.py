@@ -16,9 +16,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from order_system.domain.durations import DURATION_PATTERN
 from order_system.domain.order import Capture, FirstAttempts, Flow
 from order_system.domain.steps import Step
+from order_system.domain.wording import DURATION_PATTERN
 from order_system.infra import policy
 from order_system.infra.environment import check_spelling, explained
 from order_system.infra.links import ProviderLinks

@@ -10,7 +10,7 @@ from typing import Annotated
 from babel.core import Locale
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from order_system.domain import durations, ids, money, policy
+from order_system.domain import ids, money, policy, wording
 from order_system.domain.card_numbers import (
     REFUSAL,
     SHORTEST,
@@ -26,7 +26,7 @@ PRINTABLE_PATTERN = "^[!-~]+$"
 EMAIL_PATTERN = r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$"
 CURRENCY_PATTERN = "^[A-Z]{3}$"
 COUNTRY_PATTERN = "^[A-Z]{2}$"
-HOLD_PATTERN = f"^{durations.DURATION_PATTERN}$"
+HOLD_PATTERN = f"^{wording.DURATION_PATTERN}$"
 
 RULES = {
     ORDER_ID_PATTERN: "must be 1 to 64 ASCII letters, digits, '.', '_', '-', the first a letter or digit",
@@ -96,8 +96,8 @@ def _not_a_number(value: object) -> object:
 
 
 def _short_enough(text: str) -> str:
-    if durations.parse_duration(text) > policy.HOLD_LIMIT:
-        raise ValueError(f"must be at most {durations.duration_text(policy.HOLD_LIMIT)}")
+    if wording.parse_duration(text) > policy.HOLD_LIMIT:
+        raise ValueError(f"must be at most {wording.duration_text(policy.HOLD_LIMIT)}")
     return text
 
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from order_system.domain import money
-from order_system.domain.durations import duration_text, parse_duration
 from order_system.domain.order import Capture, Flow, Handling, Order
+from order_system.domain.wording import duration_text, parse_duration
 from order_system.intake.bill import Bill, Form
 from order_system.intake.fields import (
     Country,

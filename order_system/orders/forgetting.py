@@ -21,12 +21,12 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescri
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import Answer, Came, flaw_in
-from order_system.domain.durations import duration_text
 from order_system.domain.errors import ForgettingRefused, InvalidUsage, KeyTrouble, UnknownOrder
 from order_system.domain.ids import BOOK, check_order_id, order_workflow_id, step_workflow_id
 from order_system.domain.reconciliation import Finding, ReconciliationReport, ReconciliationRequest
 from order_system.domain.search_attributes import ORDER_ID
 from order_system.domain.steps import Step
+from order_system.domain.wording import duration_text
 from order_system.infra import policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal import visibility

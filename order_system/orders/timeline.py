@@ -6,7 +6,6 @@ from enum import StrEnum
 from itertools import pairwise
 
 from order_system.domain.book import JournalEntry
-from order_system.domain.durations import milliseconds_between
 from order_system.domain.journal import Journal
 from order_system.domain.order import Wire
 from order_system.domain.progress import (
@@ -19,6 +18,7 @@ from order_system.domain.progress import (
     UndoState,
 )
 from order_system.domain.steps import STEPS, UNDOS, Effect, Step
+from order_system.domain.wording import milliseconds_between
 
 
 class BarKind(StrEnum):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from order_system.attention.chosen import Action, Chosen
-from order_system.attention.concerns import so_many, status_command
+from order_system.attention.concerns import status_command
 from order_system.cli.ending import dying_at_once
 from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
 from order_system.cli.orders.status import show_commands
@@ -31,6 +31,7 @@ from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnsw
 from order_system.domain.progress import OrderProgress
 from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Step
+from order_system.domain.wording import so_many
 from order_system.infra import policy
 from order_system.infra.changes import user_here
 

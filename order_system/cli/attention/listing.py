@@ -10,15 +10,15 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from order_system.attention.concerns import Concern, ConcernKind, so_many
+from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
 from order_system.cli.ending import until_interrupted
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
 from order_system.cli.views import hold_words
-from order_system.domain.durations import time_between
 from order_system.domain.errors import InvalidUsage
+from order_system.domain.wording import so_many, time_between
 from order_system.infra import policy
 from order_system.infra.temporal.connection import outlasting
 

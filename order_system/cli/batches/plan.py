@@ -7,13 +7,13 @@ from rich.console import RenderableType, group
 from rich.table import Column, Table
 from rich.text import Text
 
-from order_system.attention.concerns import so_many
 from order_system.batches.reports import A_RUN_WILL, Plan
 from order_system.bootstrap import OrderSystem
 from order_system.cli.batches.views import status_text
 from order_system.cli.screen import Screen
 from order_system.domain.batch import Fate
 from order_system.domain.order_file import FileRef, RowProblem
+from order_system.domain.wording import so_many
 
 MAX_SHOWN = 20
 """The most problems that a plan shows; `--json` has more, and `batch outcome` has all."""

@@ -7,11 +7,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from order_system.attention.concerns import so_many
 from order_system.batches.progress import pace_words
 from order_system.cli.views import STATUS_STYLE
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
 from order_system.domain.messages import OrderStatus
+from order_system.domain.wording import so_many
 
 MAX_SHOWN = 20
 

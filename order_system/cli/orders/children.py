@@ -11,7 +11,7 @@ from order_system.cli.options import CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
 from order_system.cli.tables import FittingTable
-from order_system.domain.durations import time_between
+from order_system.domain.wording import time_between
 from order_system.infra.temporal.executions import WorkflowState
 from order_system.orders.relatives import Child, StartedBy
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from order_system.attention.concerns import STARTER, so_many
+from order_system.attention.concerns import STARTER
 from order_system.cli.ending import dying_at_once
 from order_system.cli.options import CLEAN, Embedded, Json, Strict
 from order_system.cli.screen import Screen, now
@@ -20,6 +20,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_amount
 from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
+from order_system.domain.wording import so_many
 from order_system.infra.temporal.executions import side_by_side
 from order_system.intake.documents import MAX_BYTES
 from order_system.intake.reader import order_schema, read_orders

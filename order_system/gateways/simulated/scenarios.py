@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from order_system.domain.durations import parse_duration
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Address, Capture, Customer, Order, OrderLine, Strict
 from order_system.domain.steps import Step
+from order_system.domain.wording import parse_duration
 
 Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]
 """The place of a token in an order; `sku` is that of the first line."""

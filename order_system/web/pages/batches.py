@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
-from order_system.attention.concerns import so_many
 from order_system.batches.progress import pace_words
 from order_system.domain.batch import ENDED, BatchProgress
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import BatchFilter, LineStatus, Page
 from order_system.domain.search import LONGEST
+from order_system.domain.wording import so_many
 from order_system.web.api.batches import Steering, steer
 from order_system.web.documents.batches import read_batch
 from order_system.web.guards.access import operator

@@ -10,12 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from order_system.attention.concerns import so_many
 from order_system.book.standing import Pulse
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.durations import in_time
 from order_system.domain.metrics import AGES
 from order_system.domain.policy import ATTENTION_AFTER
+from order_system.domain.wording import in_time, so_many
 from order_system.orders.lists import if_it_answers_soon
 from order_system.web.pages.visit import Visit
 from order_system.web.pages.words import share

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from order_system.domain.durations import in_time, milliseconds_between
 from order_system.domain.progress import UndoState
+from order_system.domain.wording import in_time, milliseconds_between
 from order_system.orders.timeline import Bar, BarKind, Mark
 from order_system.web.documents.orders import OrderDocument
 from order_system.web.pages.words import round_time

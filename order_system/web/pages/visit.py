@@ -14,9 +14,9 @@ from fastapi import Depends, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from order_system.domain.durations import in_time, time_between
 from order_system.domain.money import format_amount, format_decimal
 from order_system.domain.progress import iso
+from order_system.domain.wording import in_time, time_between
 from order_system.web import policy
 from order_system.web.guards.access import Caller, Viewer
 from order_system.web.pages import words

@@ -3,9 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-from order_system.attention.concerns import so_many
-from order_system.domain.durations import time_between
 from order_system.domain.listing import BatchOrder, OrderSummary
+from order_system.domain.wording import so_many, time_between
 
 
 def in_words(state: str) -> str:

@@ -10,13 +10,13 @@ from temporalio.service import RPCError
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp
-from order_system.domain.durations import milliseconds_between
 from order_system.domain.errors import InvalidSettings, PaymentDeclined, ShippingRefused, UnknownOrder
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import StepState, UndoState
 from order_system.domain.steps import Step
+from order_system.domain.wording import milliseconds_between
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect

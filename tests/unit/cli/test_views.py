@@ -11,11 +11,11 @@ from order_system.cli.batches.outcome import outcome_view
 from order_system.cli.orders.children import _view
 from order_system.cli.orders.samples import scenarios_table
 from order_system.cli.views import OrderResult, changes, live_orders, order_tree, progress_line, results_table
-from order_system.domain.durations import in_time
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import DispatchReceipt, OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Step
+from order_system.domain.wording import in_time
 from order_system.gateways.simulated.scenarios import SCENARIOS
 from order_system.infra.temporal.executions import WorkflowState
 from order_system.orders.relatives import Child, StartedBy

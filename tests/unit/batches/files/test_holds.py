@@ -8,9 +8,9 @@ import pytest
 
 from order_system.batches.files.inspection import inspect_file
 from order_system.batches.files.reader import read_page
-from order_system.domain.durations import duration_text, parse_duration
 from order_system.domain.errors import InvalidOrder
 from order_system.domain.order import Order
+from order_system.domain.wording import duration_text, parse_duration
 from order_system.intake.reader import order_document, order_schema
 from tests.fixtures.documents.documents import order_from_document
 from tests.fixtures.documents.order_files import csv_text, row

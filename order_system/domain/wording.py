@@ -1,5 +1,5 @@
-"""Spans of time: as people write them in an order, a whole number and its unit, `90s`, `15m`, `2h`, `3d`; and
-as people read them, `792 ms`, `3.1 s`, `1 h 58 m`."""
+"""Times and numbers as text. A span as people write it in an order is a whole number and its unit: `90s`,
+`15m`, `2h`, `3d`. As people read it, it is `792 ms`, `3.1 s`, `1 h 58 m`."""
 
 from datetime import datetime, timedelta
 
@@ -42,3 +42,8 @@ def milliseconds_between(began: datetime, ended: datetime) -> int:
 
 def time_between(earlier: datetime, later: datetime) -> str:
     return in_time(milliseconds_between(earlier, later))
+
+
+def so_many(number: int, one: str, more: str = "") -> str:
+    """Write `1 order`, `2,000 orders`; `more` is for a plural that takes more than an s."""
+    return f"1 {one}" if number == 1 else f"{number:,} {more or f'{one}s'}"
