@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         ShippingRequest,
         StepRequest,
     )
-    from order_system.domain.order import FirstAttempts, Flow, Order, SubmissionRef
+    from order_system.domain.order import Flow, Order, SubmissionRef
     from order_system.domain.steps import Step
     from workflows.inventory import InventoryWorkflow
     from workflows.notification import NotificationWorkflow
@@ -59,6 +59,7 @@ class Steps:
     def __init__(self, order: Order, submission: SubmissionRef, board: OrderBoard, hold: Hold) -> None:
         self._order = order
         self._submission = submission
+        self._opened = submission.once_opened()
         self._board = board
         self._hold = hold
 
@@ -66,7 +67,8 @@ class Steps:
         """Charge the customer, and open the submission in the order book. If another submission of the order
         is in its place, the answer says so, and nothing is charged."""
         request = PaymentRequest(
-            **self._told(opens=True),
+            submission=self._submission,
+            first_attempts=self._order.first_attempts,
             amount=self._order.total,
             currency=self._order.currency,
             payment_method=self._order.payment_method,
@@ -85,14 +87,18 @@ class Steps:
             email=order.customer.email,
         )
         request = InventoryRequest(
-            **self._told(opens=opens), lines=order.lines, opening=opening if opens else None
+            submission=self._submission if opens else self._opened,
+            first_attempts=self._order.first_attempts,
+            lines=order.lines,
+            opening=opening if opens else None,
         )
         return await self._run(Step.INVENTORY, InventoryWorkflow.run, request)
 
     async def ship(self) -> Shipped:
         """Buy the label, and hand the parcel over to the carrier: the pivot."""
         request = ShippingRequest(
-            **self._told(),
+            submission=self._opened,
+            first_attempts=self._order.first_attempts,
             address=self._order.shipping_address,
             lines=self._order.lines,
             captures=self._order.captured_on_dispatch,
@@ -102,7 +108,8 @@ class Steps:
     async def notify(self, kind: NoticeKind) -> str | None:
         """Send a notice. If that fails, the order takes no harm. Returns what went wrong, in words."""
         request = NotificationRequest(
-            **self._told(),
+            submission=self._opened,
+            first_attempts=self._order.first_attempts,
             kind=kind,
             customer=self._order.customer,
         )
@@ -111,14 +118,6 @@ class Steps:
         except FailureError as failure:
             return f"the {kind} could not be sent ({root_cause(failure)})"
         return None
-
-    def _told(self, *, opens: bool = False) -> dict[str, Any]:
-        """Return what every request says. REGULAR is not said: it is what None means, too."""
-        locally = self._order.first_attempts is FirstAttempts.LOCAL
-        return {
-            "submission": self._submission if opens else self._submission.once_opened(),
-            "first_attempts": FirstAttempts.LOCAL if locally else None,
-        }
 
     async def _run(
         self, step: Step, run: Callable[[Any, Request], Awaitable[Answer]], request: Request
