@@ -16,8 +16,11 @@ from order_system.intake.reader import order_document, order_schema, read_orders
 from tests.fixtures.documents.documents import THE_ORDER, order_from_document, the_order_with
 
 
+SCHEMA = jsonschema.Draft202012Validator(order_schema())
+
+
 def fits_schema(document: Any) -> bool:
-    return jsonschema.Draft202012Validator(order_schema()).is_valid(document)  # pyright: ignore[reportUnknownMemberType]
+    return SCHEMA.is_valid(document)  # pyright: ignore[reportUnknownMemberType]
 
 
 def test_the_schema_is_one() -> None:
