@@ -185,9 +185,10 @@ def names_of(port: Port) -> dict[str, str]:
 
 def find_factory(port: Port, name: str) -> Factory:
     """Return the factory of that name for the port. Raises InvalidSettings."""
-    places = {each.name: each.value for each in entry_points(group=ENTRY_POINTS)}
-    places |= {name: built_in.place for name, built_in in BUILT_IN.items() if port in built_in.ports}
-    place = places.get(name, name)
+    if (built_in := BUILT_IN.get(name)) and port in built_in.ports:
+        place = built_in.place
+    else:  # only then, since all that is installed is looked through for this
+        place = next((each.value for each in entry_points(group=ENTRY_POINTS, name=name)), name)
     if place == name and ":" not in name:
         there_are = ", ".join(names_of(port))
         raise InvalidSettings(

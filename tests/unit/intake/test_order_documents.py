@@ -15,7 +15,6 @@ from order_system.intake.fields import countries
 from order_system.intake.reader import order_document, order_schema, read_orders
 from tests.fixtures.documents.documents import THE_ORDER, order_from_document, the_order_with
 
-
 SCHEMA = jsonschema.Draft202012Validator(order_schema())
 
 
