@@ -17,6 +17,12 @@ from order_system.domain.order_file import Position
 MAX_LINE_BYTES = 131_072
 """No row needs nearly as much, on one line or on several. Python's csv gives up on a longer field, too."""
 
+MAX_ROW_LINES = 500
+"""Lines of one row. A quoted cell may have line breaks, as in a customer's note."""
+
+TOO_LONG = f"is longer than {MAX_LINE_BYTES:,} bytes, which no row of an order needs"
+NUL = "holds a NUL character, which no text has"
+
 BATCH = 100
 """The most lines in one batch. So little has to be parsed again after a broken row, and rows go again too
 soon for Python's garbage collector to look at them."""
@@ -67,13 +73,6 @@ def _batches(lines: list[bytes]) -> Iterator[list[bytes] | LongLine]:
         yield LongLine(line[:MAX_LINE_BYTES], len(line))
         batch = []
     yield from _batches(batch)
-
-
-MAX_ROW_LINES = 500
-"""Lines of one row. A quoted cell may have line breaks, as in a customer's note."""
-
-TOO_LONG = f"is longer than {MAX_LINE_BYTES:,} bytes, which no row of an order needs"
-NUL = "holds a NUL character, which no text has"
 
 
 class Row(NamedTuple):

@@ -205,7 +205,7 @@ def of_round(found: list[stripe.PaymentIntent], key: Key) -> stripe.PaymentInten
 # --- amounts in Stripe's units --------------------------------------------------------------------
 
 _STRIPE_DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
-"""Else Stripe follows ISO 4217, which has dropped the decimals of ISK and UGX. Stripe
+"""Where Stripe does not follow ISO 4217: it keeps the decimals of ISK and UGX, which ISO has dropped, and
 counts whole ariary, not fifths."""
 
 
