@@ -8,6 +8,7 @@ import subprocess
 import sysconfig
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import cast
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.service import RPCError
@@ -97,7 +98,7 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
     server behind, no other process starts a second one on the same files.
     """
     programs = find_programs()
-    # The last one is tried twice: another process may take a port between our look and the server's.
+    # The last one is tried twice: another server may take a port between our look and the server's.
     for program in [*programs, programs[-1]]:
         server = await _launch(program, options, lock)
         try:
@@ -150,7 +151,7 @@ async def _launch(program: Path, options: ServerOptions, lock: int) -> ServerPro
             program,
             *_arguments(options, port, ui_port),
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=subprocess.PIPE,
             stderr=log,
             env={**GARBAGE, **os.environ},  # noqa: TID251 - passed on as a whole
             pass_fds=(lock,),
@@ -181,15 +182,29 @@ def _arguments(options: ServerOptions, port: int, ui_port: int) -> list[str]:
 
 async def _until_it_answers(server: ServerProcess) -> bool:
     """Wait for the server's answer; False if its process ends. Raises EmbeddedServerFailed if time is up."""
-    deadline = asyncio.get_running_loop().time() + policy.EMBEDDED_START.total_seconds()
-    while server.process.returncode is None:
-        if await answers(server.address):
-            return True
-        if asyncio.get_running_loop().time() > deadline:
-            waited = f"{policy.EMBEDDED_START.total_seconds():g} seconds"
-            raise EmbeddedServerFailed(f"The embedded Temporal server does not answer after {waited}.")
-        await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
+    try:
+        async with asyncio.timeout(policy.EMBEDDED_START.total_seconds()):
+            await _until_it_listens(server)
+            while server.process.returncode is None:
+                if await answers(server.address):
+                    return True
+                await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
+    except TimeoutError:
+        waited = f"{policy.EMBEDDED_START.total_seconds():g} seconds"
+        raise EmbeddedServerFailed(f"The embedded Temporal server does not answer after {waited}.") from None
     return False
+
+
+async def _until_it_listens(server: ServerProcess) -> None:
+    """Read what the program says up to its port, or to its end, which comes at once if it gets no port.
+
+    To wait for an answer alone would not do: of two servers that start at the same moment and want the same
+    port, one gets it, and answers whoever asks there."""
+    port = b":" + server.address.partition(":")[2].encode()
+    async for line in cast("asyncio.StreamReader", server.process.stdout):
+        if port in line:
+            return
+    await server.process.wait()
 
 
 def _free_port(wanted: int) -> int:

@@ -8,6 +8,7 @@ import socket
 import sys
 import sysconfig
 from collections.abc import MutableMapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.embedded_process import GARBAGE, TUNING, answers
+from order_system.infra.temporal.servers import server_of
 from tests.fixtures.processes.forwarding import unused_port
 from tests.fixtures.steering.waiting import eventually, wait_until
 
@@ -112,6 +114,18 @@ async def test_two_folders_are_two_servers_and_a_port_that_is_taken_is_left_alon
             told = [EmbeddedServer(tmp_path / "a").ui_at(each.address) for each in (first, second)]
             assert told == [first.ui_url, None], "for commands that join none"
         assert EmbeddedServer(tmp_path / "a").ui_at(first.address) is None
+
+
+async def test_servers_that_start_at_once_and_want_one_port_do_not_take_each_other_for_their_own(
+    tmp_path: Path,
+) -> None:
+    wanted = unused_port()
+    folders = [tmp_path / name for name in "abc"]
+    servers = [EmbeddedServer(folder, port=wanted, ui_port=0, headless=True) for folder in folders]
+    async with AsyncExitStack() as running:
+        await asyncio.gather(*(running.enter_async_context(server) for server in servers))
+        found = [await server_of(await connect(server.address)) for server in servers]
+    assert len({server.namespace_id for server in found}) == len(servers)
 
 
 async def test_history_and_search_attributes_outlive_the_server(tmp_path: Path) -> None:
