@@ -60,8 +60,8 @@ authorisations = sa.Table(
 Voided without a charge ID is a tombstone: nobody can authorise it now."""
 
 CHECKOUT = "checkout:"
-"""The prefix of the keys of payments that a shop's checkout made; the reference follows. Our own keys begin
-with an order ID, so an order must not be called `checkout`; nothing checks that."""
+"""The prefix of the keys of payments that a shop's checkout made; the reference follows. It is their payment
+method as well, which tells them from those of an order that is called `checkout`."""
 
 refunds = sa.Table(
     "world_refunds",

@@ -57,7 +57,7 @@ class SimulatedWorld(OverDatabase):
         captured = tables.PAYMENTS.order_by(tables.charges.c.key)
         by_us = tables.charges.c.payment_method != tables.CHECKOUT
         held = tables.authorisations
-        of_a_shop = held.c.key.startswith(tables.CHECKOUT)
+        of_a_shop = held.c.payment_method == tables.CHECKOUT
         reservations = rows(select(tables.reservations))
         for each in reservations:
             each["lines"] = [(line["sku"], line["quantity"]) for line in each["lines"]]
@@ -82,6 +82,8 @@ class SimulatedWorld(OverDatabase):
             (tables.shipments.c.label_key, label),
         ):
             ours = key.startswith(f"{order_id}:", autoescape=True)
+            if values is blank:
+                ours &= key.table.c.payment_method != tables.CHECKOUT
             tx.execute(update(key.table).where(ours).values(values))
 
 

@@ -216,8 +216,8 @@ def to_stripe(amount: int, currency: str) -> int:
     least = 10 ** max(ours - min(theirs, 2), 0)
     if amount % least:
         raise PaymentDeclined(
-            f"{format_amount(amount, currency)} cannot be charged: Stripe takes multiples of "
-            f"{format_amount(least, currency)}"
+            f"Stripe takes multiples of {format_amount(least, currency)} alone, "
+            f"not {format_amount(amount, currency)}"
         )
     return amount * 10**theirs // 10**ours
 

@@ -30,6 +30,22 @@ async def test_a_mailbox_that_does_not_exist(world: SimulatedWorld) -> None:
     assert (await world.statement()).notices == ()
 
 
+async def test_an_order_that_is_called_checkout_is_no_checkout(world: SimulatedWorld) -> None:
+    """Payments of a shop's checkout are kept under keys that begin with that word."""
+    ours, other = key(Effect.CHARGE, "checkout"), key(Effect.CHARGE, "other")
+    await world.payments.authorise(ours, amount=500, currency="EUR", payment_method="card")
+    for reference in ("ch_theirs", "ch_held"):
+        look = world.payments.find_payment if reference == "ch_theirs" else world.payments.take_over
+        await look(other, reference=reference, amount=700, currency="EUR")
+    for forgotten in (False, True):
+        if forgotten:
+            await world.forget("checkout")
+        told = await world.statement()
+        assert {each.key for each in told.authorisations} == {ours, other}
+        assert [each.reference for each in told.payments] == ["ch_theirs"]
+        assert told.charges == ()
+
+
 async def test_random_faults_are_those_that_the_seed_draws(database: Database) -> None:
     """Each order is charged three times in each of two submissions; all six draw for themselves."""
     world = SimulatedWorld(database, faults=DEFAULT_FAULTS, seed=3)
