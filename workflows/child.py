@@ -59,7 +59,8 @@ async def _start(
     until: asyncio.Event | None,
 ) -> ChildWorkflowHandle[Any, Answer]:
     """Start the child. After a reset of the parent, a child of the earlier run may still hold the ID. It
-    works under the same keys, so we wait for its end, and then start our own child."""
+    works under the same keys, so we wait for its end, and then start our own child. The longer it takes, the
+    longer are the pauses, so that the history stays short."""
     order_id = request.submission.order_id
     waited = timedelta(0)
     while True:
@@ -74,12 +75,15 @@ async def _start(
                 )
             )
         except WorkflowAlreadyStartedError:
-            if waited >= policy.CHILD_BUSY_LIMIT:
+            pause = policy.CHILD_BUSY_POLL
+            if workflow.patched("wait-for-a-busy-child"):
+                pause = max(pause, waited / 10)
+            elif waited >= policy.CHILD_BUSY_LIMIT:
                 raise ApplicationError(
                     f"an earlier {step} of {order_id} is still running", type="ChildBusy"
                 ) from None
-            await workflow.sleep(policy.CHILD_BUSY_POLL)
-            waited += policy.CHILD_BUSY_POLL
+            await workflow.sleep(pause)
+            waited += pause
             if until and until.is_set():
                 raise CancelledError("the step beside it has failed") from None
 

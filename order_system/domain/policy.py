@@ -107,9 +107,10 @@ UNDO_AGAIN_AFTER = timedelta(seconds=10)
 """An undo activity that was ended by hand from outside is scheduled again after this pause."""
 
 CHILD_BUSY_POLL = timedelta(seconds=2)
+"""After a reset a child of the earlier run may still hold the ID: the first pauses between two tries."""
+
 CHILD_BUSY_LIMIT = timedelta(minutes=5)
-"""After a reset a child of the earlier run may still hold the ID: how often to try, and for how long. Then
-the step has failed. A child whose gateway is down may take longer."""
+"""An order that met such a child before the patch `wait-for-a-busy-child` gives up after this time."""
 
 # --- batches --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from order_system.domain import policy
 from order_system.domain.answers import (
     AnsweredAs,
     AnswerRecord,
@@ -12,12 +13,13 @@ from order_system.domain.answers import (
     Resolution,
     StepRetry,
 )
-from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
+from order_system.domain.errors import NotReached, OutOfStock, PaymentDeclined, ShippingRefused
 from order_system.domain.messages import AnswerToNote
 from order_system.domain.order import Flow, Order
 from order_system.domain.steps import Step
 from tests.fixtures.shops.abandoned import terminated_at
 from tests.fixtures.shops.shop import Shop
+from tests.fixtures.steering.resets import reset
 from tests.fixtures.steering.waiting import eventually
 from tests.replay.refunded_later import refunded_later
 from workflows.order import OrderFulfillmentWorkflow
@@ -187,6 +189,17 @@ async def answered_when_it_was_gone(shop: Shop, order: Order) -> None:
     await shop.reconcile(run=order.order_id, only=AnswerToNote(submission=ref, answer=answer))
 
 
+async def reset_while_a_provider_was_busy(shop: Shop, order: Order) -> None:
+    """It takes six minutes, since the new run waits for the child of the old one. Until the patch
+    `wait-for-a-busy-child` it gave up after five: `reset_and_given_up.json` was recorded then."""
+    pause = policy.CHILD_BUSY_LIMIT.total_seconds() * 1.2
+    shop.stage.fail("before charge", lambda: NotReached("busy", retry_after=pause), times=1)
+    await shop.start(order)
+    await eventually(lambda: shop.stage.called("before charge"), 60, "payment to be tried")
+    await reset(shop, order, task=0)
+    await shop.ended(shop.handle(order))
+
+
 def in_parallel(order: Order, **changes: object) -> Order:
     return order.model_copy(update={"flow": Flow.PARALLEL, **changes})
 
@@ -258,6 +271,7 @@ STORIES: list[Story] = [
     hold_ran_out,
     cancelled_while_held,
     settled_an_older_submission,
+    reset_while_a_provider_was_busy,
     fulfilled_before,
     reconciled,
     told_by_the_reconciler,

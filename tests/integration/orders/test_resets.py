@@ -1,6 +1,7 @@
 """Parents that are reset: whatever was done before is found, and done once."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -23,6 +24,7 @@ async def test_a_parent_reset_at_any_step_ends_fulfilled(
     shop: Shop, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "CHILD_BUSY_POLL", infra_policy.WATCH_POLL)
+    monkeypatch.setattr(policy, "CHILD_BUSY_LIMIT", timedelta(0))  # only orders of long ago give up so
     order = an_order()
     hold = shop.stage.hold(point)
     async with shop.open():
