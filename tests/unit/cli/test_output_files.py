@@ -1,5 +1,6 @@
 """Files that commands write: by two of them at once, and on a disk that is full."""
 
+import errno
 import resource
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from order_system.cli.batches.commands import write_new
+from order_system.cli.ending import run_to_exit_code
+from order_system.cli.options import ATTENTION
 from order_system.cli.screen import written_whole
 from order_system.domain.errors import InvalidUsage
 
@@ -39,6 +42,16 @@ def test_a_disk_that_is_full_leaves_nothing_in_the_way_of_the_same_command(
     assert list(tmp_path.iterdir()) == []
     write(path, "a" * 1_000)
     assert path.read_text() == "a" * 1_000
+
+
+def test_a_full_disk_is_told_as_what_it_is_wherever_it_is_met(capsys: pytest.CaptureFixture[str]) -> None:
+    """For example by `starter.py orders --json > FILE`."""
+
+    async def orders() -> int:
+        raise OSError(errno.ENOSPC, "of the driver's own words")
+
+    assert run_to_exit_code(orders) == ATTENTION
+    assert capsys.readouterr().err == "starter.py: not all could be written: No space left on device\n"
 
 
 @contextmanager
