@@ -55,6 +55,7 @@ PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 GARBAGE = {"GOGC": "400"}
 """Go collects garbage a quarter as often, for some 120 MB more memory. The user's own setting wins."""
 
+_AGAIN = 4
 _TOLD_LINES = 15
 
 
@@ -98,8 +99,9 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
     server behind, no other process starts a second one on the same files.
     """
     programs = find_programs()
-    # The last one is tried twice: another server may take a port between our look and the server's.
-    for program in [*programs, programs[-1]]:
+    # The last one is tried again: others may take a port between our look and the server's, and many that
+    # start at the same moment do so more than once.
+    for program in [*programs, *_AGAIN * programs[-1:]]:
         server = await _launch(program, options, lock)
         try:
             if await _until_it_answers(server):
@@ -109,7 +111,8 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
             raise
     log = log_file(options.data_dir)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TOLD_LINES:])
-    raise EmbeddedServerFailed(f"The embedded Temporal server ended at once. {log} ends:\n{tail}")
+    told = f"{log} ends:\n{tail}" if tail else f"{log} is empty: is the disk full?"
+    raise EmbeddedServerFailed(f"The embedded Temporal server ended at once. {told}")
 
 
 def find_programs() -> list[Path]:
