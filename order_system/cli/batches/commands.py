@@ -219,16 +219,14 @@ async def outcome(
 
 def write_new(name: str | Path, text: str) -> None:
     """Write a new file, never over an old one: people edit profiles by hand. Raises InvalidUsage."""
-    path = Path(name)
+    path, is_ours = Path(name), False
     try:
-        file = path.open("x", encoding="utf-8")
-        try:
-            with file:
-                file.write(text)
-        except OSError:
-            path.unlink()  # a part of it would refuse the same command, once the disk has room
-            raise
+        with path.open("x", encoding="utf-8") as file:
+            is_ours = True
+            file.write(text)
     except OSError as failure:
+        if is_ours:
+            path.unlink()  # a part of it would refuse the same command, once the disk has room
         raise InvalidUsage(f"{name} cannot be written: {failure.strerror}") from None
 
 
