@@ -48,8 +48,8 @@ def run_to_exit_code(command: Command) -> int:
         log.debug("a command failed", exc_info=True)
         what = f"{type(bug).__name__}: {bug}"
         code, message = ATTENTION, f"this should not happen: {what} (ORDER_LOG_LEVEL=DEBUG tells where)"
-        if getattr(bug, "errno", None) in _DISK_IS_FULL:
-            message = f"not all could be written: {os.strerror(bug.errno)}"
+        if isinstance(bug, OSError) and bug.errno in _DISK_IS_FULL:
+            message = f"not all could be written: {bug.strerror}"
     print(f"starter.py: {message}", file=sys.stderr)  # noqa: T201 - for people, beside the log
     return code
 

