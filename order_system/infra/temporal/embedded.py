@@ -14,10 +14,8 @@ answers, so a file that a crash has left behind misleads nobody.
 import asyncio
 import fcntl
 import os
-import sqlite3
-from contextlib import AsyncExitStack, ExitStack, closing, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -57,7 +55,6 @@ class EmbeddedServer(ServerOptions):
     def __post_init__(self) -> None:
         self.data_dir = self.data_dir.absolute()
         self._state_file = self.data_dir / "temporal.json"
-        self._database = self.data_dir / "temporal.db"
         self._leaving = AsyncExitStack()
         self._process: ServerProcess | None = None
         self.address: str
@@ -67,7 +64,7 @@ class EmbeddedServer(ServerOptions):
     @property
     def has_run(self) -> bool:
         """Whether a server has run on this folder before, and may have orders that no other server has."""
-        return self._database.exists()
+        return (self.data_dir / "temporal.db").exists()
 
     @property
     def owned(self) -> bool:
@@ -129,7 +126,6 @@ class EmbeddedServer(ServerOptions):
             failing.callback(os.close, lock)
             others = failing.enter_context(ExitStack())
             self._state_file.unlink(missing_ok=True)
-            self._remove_half_made()
             self._process = await start_server(self, lock)
             failing.push_async_callback(self._process.stop)
             self.address, self.ui_url = self._process.address, self._process.ui_url
@@ -140,20 +136,6 @@ class EmbeddedServer(ServerOptions):
             self._leaving.callback(self._state_file.unlink, missing_ok=True)
             self._leaving.push_async_callback(self._until_nobody_else_uses_it, others)
         return True
-
-    def _remove_half_made(self) -> None:
-        """Remove a database whose first start was cut off by a kill or a full disk. It has no namespace yet,
-        so nothing is lost. The server would not make the tables that are missing, and even start without some
-        of them."""
-        try:
-            with closing(sqlite3.connect(self._database)) as found:
-                if found.execute("SELECT 1 FROM namespaces").fetchone():
-                    return
-        except sqlite3.Error as trouble:
-            if "no such table" not in str(trouble):
-                return
-        for end in ("", "-journal", "-wal", "-shm"):
-            Path(f"{self._database}{end}").unlink(missing_ok=True)
 
     async def _join(self) -> bool:
         """Become a client, unless the owner is still starting the server or already stopping it."""

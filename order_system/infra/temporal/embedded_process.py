@@ -4,8 +4,10 @@ import asyncio
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sysconfig
+from contextlib import closing
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import cast
@@ -147,7 +149,22 @@ def log_file(data_dir: Path) -> Path:
     return data_dir / "temporal.log"
 
 
+def _remove_half_made(database: Path) -> None:
+    """Remove a database if a kill or a full disk cut off its first start. It has no namespace yet, so nothing
+    is lost. The server would not make the tables that are missing, and even start without some of them."""
+    try:
+        with closing(sqlite3.connect(database)) as found:
+            if found.execute("SELECT 1 FROM namespaces").fetchone():
+                return
+    except sqlite3.Error as trouble:
+        if "no such table" not in str(trouble):
+            return
+    for end in ("", "-journal", "-wal", "-shm"):
+        Path(f"{database}{end}").unlink(missing_ok=True)
+
+
 async def _launch(program: Path, options: ServerOptions, lock: int) -> ServerProcess:
+    _remove_half_made(options.data_dir / "temporal.db")
     port, ui_port = _free_port(options.port), _free_port(options.ui_port)
     with log_file(options.data_dir).open("w") as log:
         process = await asyncio.create_subprocess_exec(
