@@ -134,7 +134,7 @@ async def test_servers_that_start_at_once_and_want_one_port_do_not_take_each_oth
 async def test_a_port_that_another_takes_after_our_look_is_chosen_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks, look = itertools.count(), embedded_process._free_port
+    looks, look = itertools.count(), embedded_process._free_port  # pyright: ignore[reportPrivateUsage]
     with socket.create_server(("127.0.0.1", 0)) as taken:
 
         def too_early(wanted: int) -> int:
