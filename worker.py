@@ -4,8 +4,11 @@
 """
 
 import gc
+import signal
 
 gc.disable()  # while modules load, since they make no garbage; `main` enables it again
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a load as SIGTERM does, without a traceback
 
 from order_system.infra.process import collect_less_garbage, event_loop_factory, load, stop_signal, wait_for
 

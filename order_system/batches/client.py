@@ -90,7 +90,9 @@ class BatchClient(BatchReports):
                 static_summary=f"batch {request.name}",
                 rpc_timeout=policy.RPC,
             )
-            memo = await (await handle.describe(rpc_timeout=policy.RPC)).memo()
+            # That run, and no newer one: it may have ended meanwhile, and another been started.
+            run = self._temporal.get_workflow_handle(handle.id, run_id=handle.result_run_id)
+            memo = await (await run.describe(rpc_timeout=policy.RPC)).memo()
         if memo.get(_CHECKSUM) != request.file.sha256:
             raise OrderConflict(f"batch {request.name} is running with another file: choose another name")
         return memo.get(_STARTED_BY) == ours

@@ -1,6 +1,7 @@
 """How the program ends: always with an exit code and one clear line for people, never with a traceback."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -16,6 +17,8 @@ from order_system.infra import policy
 
 SIGNALLED = 128
 """This plus a signal's number is the exit code of a program that the signal stopped."""
+
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,8 @@ def run_to_exit_code(command: Command) -> int:
         log.debug("a command failed", exc_info=True)
         what = f"{type(bug).__name__}: {bug}"
         code, message = ATTENTION, f"this should not happen: {what} (ORDER_LOG_LEVEL=DEBUG tells where)"
+        if isinstance(bug, OSError) and bug.errno in _DISK_IS_FULL:
+            message = f"not all could be written: {bug.strerror}"
     print(f"starter.py: {message}", file=sys.stderr)  # noqa: T201 - for people, beside the log
     return code
 

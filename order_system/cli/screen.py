@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Mapping, Sequence
@@ -157,9 +158,9 @@ class Screen:
 def written_whole(name: str | Path) -> Generator[IO[str]]:
     """Yield a file that appears only when all of it is written. Raises InvalidUsage."""
     path = Path(name)
-    unfinished = path.with_name(f"{path.name}.part")
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # another may write it, too
     try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
+        with unfinished.open("x", encoding="utf-8", newline="") as file:
             yield file
         unfinished.replace(path)
     except OSError as failure:

@@ -36,7 +36,12 @@ def installing(extra: str) -> str:
 
 def load(module: str, program: str) -> ModuleType:
     """Import a module of ours. If it needs a missing one, end the program with one line and exit code 2: our
-    documents say `python starter.py`, and that may run the system's Python."""
+    documents say `python starter.py`, and that may run the system's Python. Streams that the shell has closed
+    (`2>&-`) lead nowhere from now on: all that writes expects one, and the next open file would be in its
+    place."""
+    for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:

@@ -120,7 +120,9 @@ class OrderClient(Relatives):
                 )
             except WorkflowAlreadyStartedError:
                 return await self._completed_meanwhile(order)
-            described = await handle.describe(rpc_timeout=policy.RPC)
+            # That run, and no newer one: it may have failed meanwhile, and another been submitted.
+            run = self._temporal.get_workflow_handle(handle.id, run_id=handle.result_run_id)
+            described = await run.describe(rpc_timeout=policy.RPC)
             memo = await described.memo()
         _refuse_other_content(order, memo)
         if memo.get(_STARTED_BY) != ours:

@@ -78,7 +78,7 @@ async def profile(
     except FileRefused as refused:
         sample = [f"no order can be read yet: {refused}"]
     if out:
-        _write_new(out, text)
+        write_new(out, text)
     screen.answer({"profile": text, "sample": sample, "out": out})
     if not as_json:
         written = f"{out} is a first guess: check it" if out else text
@@ -217,12 +217,16 @@ async def outcome(
     return CLEAN
 
 
-def _write_new(name: str, text: str) -> None:
+def write_new(name: str | Path, text: str) -> None:
     """Write a new file, never over an old one: people edit profiles by hand. Raises InvalidUsage."""
+    path, is_ours = Path(name), False
     try:
-        with Path(name).open("x", encoding="utf-8") as file:
+        with path.open("x", encoding="utf-8") as file:
+            is_ours = True
             file.write(text)
     except OSError as failure:
+        if is_ours:
+            path.unlink()  # a part of it would refuse the same command, once the disk has room
         raise InvalidUsage(f"{name} cannot be written: {failure.strerror}") from None
 
 

@@ -148,17 +148,21 @@ class KeyFile(Keys):
         self._again_at = 0.0
 
     def all(self) -> tuple[Key, ...]:
-        """Return the file's keys. Raises KeyTrouble if it cannot be read."""
+        """Return the file's keys. Raises KeyTrouble if it cannot be read, or has none any more: somebody puts
+        another in its place just now, and a key of the month that is made meanwhile would be lost."""
         try:
             found = self.path.stat()
-            if self._read != (seen := (found.st_mtime_ns, found.st_size, found.st_ino)):
-                self._listed, self._read = parse(self.path.read_text()), seen
+            seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+            listed = self._listed if self._read == seen else parse(self.path.read_text())
         except FileNotFoundError:
-            self._listed = ()
+            listed, seen = (), ()
         except (OSError, ValueError) as trouble:
             told = getattr(trouble, "strerror", None) or trouble
             raise KeyTrouble(f"the key file {self.path} cannot be read: {told}") from None
-        return self._listed
+        if self._listed and not listed:
+            raise KeyTrouble(f"the key file {self.path} has no key any more: put it back")
+        self._listed, self._read = listed, seen
+        return listed
 
     def sealing(self) -> Key:
         month = f"{datetime.now(UTC):%Y-%m}"

@@ -4,8 +4,10 @@ import asyncio
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sysconfig
+from contextlib import closing
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import cast
@@ -55,6 +57,7 @@ PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 GARBAGE = {"GOGC": "400"}
 """Go collects garbage a quarter as often, for some 120 MB more memory. The user's own setting wins."""
 
+_AGAIN = 4
 _TOLD_LINES = 15
 
 
@@ -98,8 +101,9 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
     server behind, no other process starts a second one on the same files.
     """
     programs = find_programs()
-    # The last one is tried twice: another server may take a port between our look and the server's.
-    for program in [*programs, programs[-1]]:
+    # The last one is tried again: others may take a port between our look and the server's, and many that
+    # start at the same moment do so more than once.
+    for program in [*programs, *_AGAIN * programs[-1:]]:
         server = await _launch(program, options, lock)
         try:
             if await _until_it_answers(server):
@@ -109,7 +113,8 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
             raise
     log = log_file(options.data_dir)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TOLD_LINES:])
-    raise EmbeddedServerFailed(f"The embedded Temporal server ended at once. {log} ends:\n{tail}")
+    told = f"{log} ends:\n{tail}" if tail else f"{log} is empty: is the disk full?"
+    raise EmbeddedServerFailed(f"The embedded Temporal server ended at once. {told}")
 
 
 def find_programs() -> list[Path]:
@@ -144,7 +149,22 @@ def log_file(data_dir: Path) -> Path:
     return data_dir / "temporal.log"
 
 
+def _remove_half_made(database: Path) -> None:
+    """Remove a database if a kill or a full disk cut off its first start. It has no namespace yet, so nothing
+    is lost. The server would not make the tables that are missing, and even start without some of them."""
+    try:
+        with closing(sqlite3.connect(database)) as found:
+            if found.execute("SELECT 1 FROM namespaces").fetchone():
+                return
+    except sqlite3.Error as trouble:
+        if "no such table" not in str(trouble):
+            return
+    for end in ("", "-journal", "-wal", "-shm"):
+        Path(f"{database}{end}").unlink(missing_ok=True)
+
+
 async def _launch(program: Path, options: ServerOptions, lock: int) -> ServerProcess:
+    _remove_half_made(options.data_dir / "temporal.db")
     port, ui_port = _free_port(options.port), _free_port(options.ui_port)
     with log_file(options.data_dir).open("w") as log:
         process = await asyncio.create_subprocess_exec(

@@ -6,6 +6,7 @@ The kernel drops a lock with its process, so what a dead worker has written misl
 """
 
 import fcntl
+import os
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -81,10 +82,17 @@ async def server_of_a_worker(folder: Path | None) -> Client | None:
 
 
 def _served_from(lock_file: Path) -> list[str]:
-    """Return address and namespace; empty if no worker holds the lock."""
+    """Return address and namespace; empty if no worker holds the lock.
+
+    Another command that looks has the lock for a moment, as if it were a worker. It removes what a dead
+    worker has written, and we wait for that."""
     with suppress(FileNotFoundError), lock_file.open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return lock.read().split(maxsplit=1)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        else:
+            with suppress(OSError):
+                os.truncate(lock_file, 0)
+        return lock.read().split(maxsplit=1)
     return []

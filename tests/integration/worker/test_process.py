@@ -17,7 +17,7 @@ from tests.fixtures.processes.command_line import Running
 from tests.fixtures.processes.forwarding import forwarded, unused_port
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
-from tests.fixtures.steering.waiting import eventually
+from tests.fixtures.steering.waiting import eventually, wait_until
 
 SECONDS = 180
 
@@ -104,6 +104,16 @@ async def test_a_worker_that_waits_for_its_database_can_be_stopped(
     await asyncio.to_thread(_reads_until, worker, "waiting for the database")
     worker.process.send_signal(signal.SIGTERM)
     assert (await asyncio.to_thread(worker.finished)).code == 0
+
+
+def test_ctrl_c_while_it_loads_ends_it_as_quietly_as_a_sigterm() -> None:
+    loading = Running("worker.py", env={}, interpreter=True)
+    loaded = Path(f"/proc/{loading.process.pid}/maps")
+    wait_until(lambda: "pydantic_core" in loaded.read_text(), SECONDS, "the worker to load")
+
+    finished = loading.interrupted()
+
+    assert (finished.code, finished.err) == (-signal.SIGINT, "")
 
 
 def _reads_until(worker: Running, words: str) -> None:

@@ -1,12 +1,15 @@
 """Command lines that need no server, and such as cannot be meant."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import starter
 from order_system import __version__
 from order_system.cli import screen
 from order_system.cli.app import main, run_command
@@ -14,6 +17,7 @@ from order_system.cli.session import exit_code
 from order_system.domain.errors import InvalidOrder, InvalidUsage
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
+from order_system.infra import process
 from tests.fixtures.processes.command_line import ROOT
 
 
@@ -86,6 +90,21 @@ def test_another_python_than_ours_is_told_in_one_line(program: str, missing: str
         f"{program}: this Python has no module {missing}: run it as .venv/bin/python {program}; "
         "`make demo` makes .venv\n"
     )
+
+
+def test_ctrl_c_is_as_quiet_while_the_interpreter_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: str) -> SimpleNamespace:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as a closed event loop leaves it
+        return SimpleNamespace(main=lambda: 0)
+
+    monkeypatch.setattr(process, "load", load)
+    monkeypatch.setattr(process, "collect_less_garbage", lambda: None)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert starter.main() == 0
+        assert signal.getsignal(signal.SIGINT) not in (signal.default_int_handler, signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_list_of_gateways_tells_which_extra_brings_each_and_imports_none() -> None:

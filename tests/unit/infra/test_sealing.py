@@ -146,6 +146,23 @@ async def test_a_month_that_cannot_be_written_goes_on_with_the_last_key(
     assert len(caplog.records) == 1
 
 
+async def test_a_file_that_is_being_replaced_gets_no_other_key_for_the_month(tmp_path: Path) -> None:
+    """An editor moves it away and writes it anew; `cp` empties it first."""
+    file = tmp_path / "keys"
+    ring = KeyFile(file, monthly=True)
+    before, written = await sealed_by(ring), file.read_text()
+    codec = SealingCodec(ring)
+
+    for taken_away in (file.unlink, lambda: file.write_text("")):
+        taken_away()
+        with pytest.raises(KeyTrouble, match="has no key any more"):
+            await sealed_by(ring)
+        assert not file.exists() or not file.read_text()
+        file.write_text(written)
+        assert await codec.decode([before, await sealed_by(ring)]) == [CLEAR, CLEAR]
+    assert file.read_text() == written
+
+
 def _newest_by_month(file: Path) -> str:
     return asyncio.run(KeyFile(file, monthly=True).newest())[1].hex()
 
