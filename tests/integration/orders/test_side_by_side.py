@@ -1,9 +1,11 @@
 """Payment and inventory side by side: either may come first, fail, be stopped; or both at once."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowFailureError
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 
 from order_system.book.reading import answers_of
@@ -15,11 +17,11 @@ from order_system.domain.order import Flow, Order
 from order_system.domain.policy import HOLD_LIMIT
 from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.steps import Step
-from order_system.infra import policy as infra_policy
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import WAIT_SECONDS
 from tests.fixtures.steering.cancels import the_child_hears_of_it
 from tests.fixtures.steering.resets import reset
+from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
@@ -153,16 +155,21 @@ async def test_of_two_refusals_one_is_the_cause(shop: Shop) -> None:
 
 @pytest.mark.real_server
 @pytest.mark.parametrize("ended", CALLS)
-async def test_a_child_that_is_terminated_undoes_the_order(shop: Shop, ended: Step) -> None:
+async def test_a_child_that_is_terminated_undoes_the_order(
+    shop: Shop, ended: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both wait for their next attempt: one that failed at that very moment would fail its step."""
+    retry_effects(monkeypatch, RetryPolicy(initial_interval=timedelta(hours=1), maximum_attempts=0))
     order = a_parallel_order()
-    # The other one is not given up meanwhile, on a busy machine.
-    shop.patience = dict.fromkeys(Step, infra_policy.PATIENCE_LIMIT)
     for call in CALLS.values():
         shop.stage.unreachable(call)
+
+    async def both_have_been_tried() -> bool:
+        return shop.stage.calls["after answered_no"] == len(CALLS)
+
     async with shop.open():
         await shop.start(order)
-        for call in CALLS.values():
-            await eventually(lambda call=call: shop.stage.called(f"before {call}"), WAIT_SECONDS, call)
+        await eventually(both_have_been_tried, WAIT_SECONDS, "the first attempts to fail")
         await shop.temporal.get_workflow_handle(step_workflow_id(ended, order.order_id)).terminate()
         progress = await undone(shop, order)
     assert (progress.failed_step, progress.reason) == (ended, "terminated")
