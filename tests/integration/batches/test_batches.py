@@ -1,4 +1,4 @@
-"""Batches on the real server: every line accounted for once, whatever is run again."""
+"""Batches: every line accounted for once, whatever is run again."""
 
 import asyncio
 from collections import Counter
@@ -20,29 +20,32 @@ from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, writ
 from tests.fixtures.steering.waiting import eventually
 from workflows.batch import BatchFulfillmentWorkflow
 
+pytestmark = pytest.mark.skips_time
+
 SECONDS = 180
-SMALL_PAGE = 1_500
+ORDERS = 12
+SMALL_PAGE = 900
 
 
 @pytest.fixture
-def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
-    return BatchShop(sqlite_database, client, tmp_path)
+def shop(temporal: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
+    return BatchShop(sqlite_database, temporal, tmp_path)
 
 
 @pytest.mark.long
 async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> None:
     """With continuing as new on the way, which loses and repeats nothing."""
     name = f"again-{shop.task_queue}"
-    ids = [f"{name}-{number:03d}" for number in range(20)]
+    ids = [f"{name}-{number:03d}" for number in range(ORDERS)]
     rows = [
-        row(order_id, card="pm_card_declined" if at % 10 == 7 else "pm_card_ok")
+        row(order_id, card="pm_card_declined" if at % 6 == 5 else "pm_card_ok")
         for at, order_id in enumerate(ids)
     ]
-    rows.insert(11, row(ids[10], sku="SECOND-LINE"))  # the same order goes on
+    rows.insert(7, row(ids[6], sku="SECOND-LINE"))  # the same order goes on
     rows.append(row(ids[0]))  # a second block of the first order
-    rows.insert(20, row(f"{name}-bad", quantity="0"))
+    rows.insert(11, row(f"{name}-bad", quantity="0"))
     file = write_orders(tmp_path / "orders.csv", rows)
-    request = await shop.request(name, file, window=8, page_bytes=SMALL_PAGE, continue_after_events=40)
+    request = await shop.request(name, file, window=4, page_bytes=SMALL_PAGE, continue_after_events=40)
     # As an earlier version began it, which did not look for rows apart: the second block is a duplicate.
     request = request.model_copy(update={"file": request.file.model_copy(update={"apart": None})})
     async with shop.open(), asyncio.timeout(SECONDS * 2):
@@ -55,23 +58,28 @@ async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> N
     assert first.status == BatchStatus.FINISHED
     assert_adds_up(first)
     counts = first.counts
-    assert (counts.valid, counts.fulfilled, counts.failed) == (20, 18, 2)
-    assert (counts.rejected, counts.duplicate, counts.rows, counts.rows_valid) == (1, 1, 23, 21)
+    assert (counts.valid, counts.fulfilled, counts.failed) == (ORDERS, ORDERS - 2, 2)
+    assert (counts.rejected, counts.duplicate, counts.rows, counts.rows_valid) == (
+        1,
+        1,
+        ORDERS + 3,
+        ORDERS + 1,
+    )
     assert file.stat().st_size == counts.bytes_read == first.bytes_total
 
-    assert len(runs) >= 3, "it has continued as new, twice at least"
+    assert len(runs) >= 2, "it has continued as new"
     assert first.started_at == min(run.start_time for run in runs), "the start of the first of them"
-    assert (first.orders_expected, first.seconds_left) == (20, 0)
+    assert (first.orders_expected, first.seconds_left) == (ORDERS, 0)
     seconds = (first.updated_at - first.started_at).total_seconds()
-    assert first.orders_a_second == pytest.approx(20 / seconds, abs=0.01)
+    assert first.orders_a_second == pytest.approx(ORDERS / seconds, abs=0.01)
 
     assert_adds_up(again)
-    assert (again.counts.skipped, again.counts.failed) == (18, 2), "what failed is run again"
-    assert charges == 18 == len((await shop.world.statement()).charges), "nothing is charged twice"
+    assert (again.counts.skipped, again.counts.failed) == (ORDERS - 2, 2), "what failed is run again"
+    assert charges == ORDERS - 2 == len((await shop.world.statement()).charges), "nothing is charged twice"
     covered = [number for line in lines for number in range(line.first_line, line.last_line + 1)]
-    assert list(range(2, 25)) == sorted(covered), "every line exactly once"
+    assert list(range(2, 2 + counts.rows)) == sorted(covered), "every line exactly once"
     assert Counter(line.status for line in lines) == {
-        "fulfilled": 18,
+        "fulfilled": ORDERS - 2,
         "failed": 2,
         "rejected": 1,
         "duplicate": 1,
@@ -80,25 +88,24 @@ async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> N
 
 
 async def test_default_faults_are_run_again_until_all_is_decided(
-    client: Client, sqlite_database: Database, tmp_path: Path
+    temporal: Client, sqlite_database: Database, tmp_path: Path
 ) -> None:
-    world = SimulatedWorld(sqlite_database, faults=load_faults("default"), seed=5)
-    shop = BatchShop(sqlite_database, client, tmp_path, world)
+    """With this seed and these IDs three calls of six orders have trouble, and one order's parcel is refused;
+    run again, its goods are out of stock, and then it is fulfilled."""
+    world = SimulatedWorld(sqlite_database, faults=load_faults("default"), seed=3810)
+    shop = BatchShop(sqlite_database, temporal, tmp_path, world)
     name = f"faults-{shop.task_queue}"
     rows = [
-        row(f"{name}-{number:03d}", card="pm_card_declined" if number == 4 else "pm_card_ok")
-        for number in range(15)
+        row(f"FAULTS-{number}", card="pm_card_declined" if number == 4 else "pm_card_ok")
+        for number in range(6)
     ]
     request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows))
     async with shop.open(), asyncio.timeout(SECONDS * 2):
-        progress = await shop.run(request)
-        assert progress.counts.fulfilled > progress.counts.failed > 1, "the faults have had their turn"
-        for _ in range(8):
-            assert_adds_up(progress)
-            if progress.counts.failed <= 1:
-                break
-            progress = await shop.run(request)
-    assert (progress.counts.skipped + progress.counts.fulfilled, progress.counts.failed) == (14, 1)
+        runs = [await shop.run(request) for _ in range(3)]
+    for progress in runs:
+        assert_adds_up(progress)
+    counts = [(each.counts.fulfilled, each.counts.skipped, each.counts.failed) for each in runs]
+    assert counts == [(4, 0, 2), (0, 4, 2), (1, 4, 1)]
     await shop.assert_clean()
 
 
@@ -135,7 +142,7 @@ async def test_an_order_that_needs_attention_is_handed_on_and_reported(
 @pytest.mark.usefixtures("calls_may_be_held")
 async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
     name = f"paused-{shop.task_queue}"
-    ids = [f"{name}-{number:03d}" for number in range(20)]
+    ids = [f"{name}-{number:03d}" for number in range(ORDERS)]
     request = await shop.request(
         name, write_orders(tmp_path / "orders.csv", [row(order_id) for order_id in ids]), window=2
     )
@@ -162,11 +169,12 @@ async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
         last = await shop.followed(name)
     assert last.status == BatchStatus.CANCELLED
     assert_adds_up(last)
-    assert (last.counts.valid, last.counts.running, last.counts.failed) == (20, 0, 0)
-    assert 0 < last.counts.not_started < 20
+    assert (last.counts.valid, last.counts.running, last.counts.failed) == (ORDERS, 0, 0)
+    assert 0 < last.counts.not_started < ORDERS
     await shop.assert_clean()
 
 
+@pytest.mark.real_server
 @pytest.mark.usefixtures("calls_may_be_held")
 async def test_cancel_with_the_orders_undoes_those_under_way(shop: BatchShop, tmp_path: Path) -> None:
     name = f"cancelled-{shop.task_queue}"

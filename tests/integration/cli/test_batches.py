@@ -10,6 +10,7 @@ from tests.fixtures.documents.shop_export import export_of, order
 from tests.fixtures.processes.command_line import PATIENCE_SECONDS, ROOT, starter
 from tests.fixtures.processes.shop_commands import Env
 from tests.fixtures.steering.waiting import wait_until
+from tests.integration.cli.test_afterwards import listed_at_last
 
 HEADER = (
     "order_id,currency,customer_name,customer_email,payment_method,street,city,region,postal_code,country,"
@@ -23,8 +24,8 @@ def row(order_id: str, *, token: str = "pm_card_ok", quantity: int = 1, name: st
     return f"{order_id},USD,{name},ada@example.com,{token},{street},MOUSE-321,{quantity},29.99"
 
 
-def write(path: Path, *rows: str) -> str:
-    path.write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
+def write(path: Path, *rows: str, header: str = HEADER) -> str:
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
     return str(path)
 
 
@@ -178,7 +179,9 @@ def test_a_file_is_run_and_a_second_run_skips_what_is_done(shop: Env, folder: Pa
 
 
 def test_a_batch_is_paused_widened_resumed_and_retried(shop: Env, folder: Path) -> None:
-    file = write(folder / "steered.csv", *(row(f"STEER-{number}") for number in range(16)))
+    # The first one is held for a person, and keeps the only place in the window until then.
+    rows = [f"{row('STEER-0').replace('97201', '00005')},1h", *(f"{row(f'STEER-{n}')}," for n in (1, 2, 3))]
+    file = write(folder / "steered.csv", *rows, header=f"{HEADER},hold_on_failure")
     started = starter("batch", "run", file, "--window", "1", "--json", env=shop).document
     assert (started["workflow_id"], started["started"]) == ("batch-steered", True)
 
@@ -188,10 +191,12 @@ def test_a_batch_is_paused_widened_resumed_and_retried(shop: Env, folder: Path) 
     assert not found.document["started"]
     assert starter("batch", "window", "steered", "20", env=shop).code == 0
     assert starter("batch", "resume", "steered", env=shop).code == 0
+    listed_at_last(shop, "STEER-0")
+    assert starter("retry", "STEER-0", env=shop).code == 0
     assert starter("batch", "run", file, "--wait", "--json", env=shop).document["status"] == "finished"
 
     retried = starter("batch", "retry", "steered", "--wait", "--json", env=shop).document
-    assert (retried["counts"]["skipped"], retried["counts"]["fulfilled"]) == (16, 0)
+    assert (retried["counts"]["skipped"], retried["counts"]["fulfilled"]) == (4, 0)
     ended = starter("batch", "pause", "steered", env=shop)
     assert (ended.code, len(ended.err.splitlines())) == (2, 1)
 

@@ -1,5 +1,5 @@
-"""What `submit` and the API say of other content under an ID whose parcel has gone: a worker is killed right
-after the hand-over, before it could write that down."""
+"""What `submit` and the API say of other content under an ID whose parcel has gone: the carrier's answer is
+lost, again and again, and the worker killed before it could write the hand-over down."""
 
 import asyncio
 import json
@@ -20,8 +20,6 @@ from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.steering.waiting import eventually
 
 SECONDS = 180
-SLOW = {"ORDER_LATENCY_MIN": "3", "ORDER_LATENCY_MAX": "3"}
-"""A call's answer takes half of it: time enough for a kill between the parcel and our knowing of it."""
 
 
 @pytest.mark.long
@@ -39,8 +37,8 @@ async def test_other_content_is_a_conflict_also_when_that_shows_only_after_it_wa
     serving = Running("starter.py", "serve", "--port", "0", env=environment)
     address = await asyncio.to_thread(_address, serving)
     async with httpx.AsyncClient(base_url=address, timeout=SECONDS) as api:
-        async with worker_process(log, **{**environment, **SLOW}) as worker:
-            taken = await api.post("/api/orders", json=document(order_id))
+        async with worker_process(log, **environment) as worker:
+            taken = await api.post("/api/orders", json=document(order_id, "dispatch-answer-always-lost"))
             assert taken.status_code == 202
             world = SimulatedWorld(sqlite_database)
 

@@ -38,7 +38,7 @@ def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
 def with_faults(shop: WebShop) -> None:
     chance = random.Random(16)
     for point, times, no in (
-        ("before charge", 5, PaymentDeclined),
+        ("before charge", 25, PaymentDeclined),
         ("before reserve", 5, OutOfStock),
         ("before dispatch", 5, ShippingRefused),
     ):

@@ -1,9 +1,11 @@
 """Payment and inventory side by side: either may come first, fail, be stopped; or both at once."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowFailureError
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 
 from order_system.book.reading import answers_of
@@ -15,14 +17,15 @@ from order_system.domain.order import Flow, Order
 from order_system.domain.policy import HOLD_LIMIT
 from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.steps import Step
-from order_system.infra import policy as infra_policy
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import WAIT_SECONDS
+from tests.fixtures.steering.cancels import the_child_hears_of_it
 from tests.fixtures.steering.resets import reset
+from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
-pytestmark = pytest.mark.usefixtures("calls_may_be_held")
+pytestmark = [pytest.mark.skips_time, pytest.mark.usefixtures("calls_may_be_held")]
 
 CALLS = {Step.PAYMENT: "charge", Step.INVENTORY: "reserve"}
 REFUSALS = {Step.PAYMENT: PaymentDeclined, Step.INVENTORY: OutOfStock}
@@ -131,12 +134,7 @@ async def test_what_the_other_has_done_while_it_was_asked_to_stop_is_given_back(
         await done.reached()
         await refusal.reached()
         refusal.let_go()
-        child = shop.temporal.get_workflow_handle(step_workflow_id(beside, order.order_id))
-
-        async def asked_to_stop() -> bool:
-            return (await child.describe()).raw_description.workflow_extended_info.cancel_requested
-
-        await eventually(asked_to_stop, WAIT_SECONDS, f"{beside} to be asked to stop")
+        await the_child_hears_of_it(shop, order, beside)
         done.let_go()
         progress = await undone(shop, order)
     assert progress.failed_step == failing
@@ -155,25 +153,39 @@ async def test_of_two_refusals_one_is_the_cause(shop: Shop) -> None:
     assert f"no {progress.failed_step}" in (progress.reason or "")
 
 
+@pytest.mark.real_server
 @pytest.mark.parametrize("ended", CALLS)
-async def test_a_child_that_is_terminated_undoes_the_order(shop: Shop, ended: Step) -> None:
+async def test_a_child_that_is_terminated_undoes_the_order(
+    shop: Shop, ended: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both wait for their next attempt: one that failed at that very moment would fail its step."""
+    retry_effects(monkeypatch, RetryPolicy(initial_interval=timedelta(hours=1), maximum_attempts=0))
     order = a_parallel_order()
-    # The other one is not given up meanwhile, on a busy machine.
-    shop.patience = dict.fromkeys(Step, infra_policy.PATIENCE_LIMIT)
     for call in CALLS.values():
         shop.stage.unreachable(call)
+
+    async def both_have_been_tried() -> bool:
+        return shop.stage.calls["after answered_no"] == len(CALLS)
+
     async with shop.open():
         await shop.start(order)
-        for call in CALLS.values():
-            await eventually(lambda call=call: shop.stage.called(f"before {call}"), WAIT_SECONDS, call)
+        await eventually(both_have_been_tried, WAIT_SECONDS, "the first attempts to fail")
         await shop.temporal.get_workflow_handle(step_workflow_id(ended, order.order_id)).terminate()
         progress = await undone(shop, order)
     assert (progress.failed_step, progress.reason) == (ended, "terminated")
     assert states(progress)[BESIDE[ended]] == StepState.CANCELLED
 
 
-@pytest.mark.parametrize("moment", ["before open", "before", "after", "before record"])
-@pytest.mark.parametrize("step", CALLS)
+@pytest.mark.real_server
+@pytest.mark.parametrize(
+    ("moment", "step"),
+    [
+        ("before open", Step.PAYMENT),
+        ("before", Step.INVENTORY),
+        ("after", Step.PAYMENT),
+        ("before record", Step.INVENTORY),
+    ],
+)
 async def test_a_cancel_with_either_in_flight_undoes_everything(shop: Shop, moment: str, step: Step) -> None:
     order = a_parallel_order()
     hold = shop.stage.hold(f"{moment} {CALLS[step]}")
@@ -181,12 +193,7 @@ async def test_a_cancel_with_either_in_flight_undoes_everything(shop: Shop, mome
         handle = await shop.start(order)
         await hold.reached()
         await handle.cancel()
-        child = shop.temporal.get_workflow_handle(step_workflow_id(step, order.order_id))
-
-        async def asked_to_stop() -> bool:
-            return (await child.describe()).raw_description.workflow_extended_info.cancel_requested
-
-        await eventually(asked_to_stop, WAIT_SECONDS, f"{step} to be cancelled")
+        await the_child_hears_of_it(shop, order, step)
         hold.let_go()
         with pytest.raises(WorkflowFailureError) as failure:
             await handle.result()
@@ -252,6 +259,7 @@ async def test_a_cancel_gives_up_whatever_is_held(shop: Shop) -> None:
         assert (await undone(shop, order)).status == OrderStatus.CANCELLED
 
 
+@pytest.mark.real_server
 async def test_an_older_submission_is_settled_once_and_both_asked_again(shop: Shop) -> None:
     order = a_parallel_order()
     hold = shop.stage.hold("after charge")
@@ -267,6 +275,7 @@ async def test_an_older_submission_is_settled_once_and_both_asked_again(shop: Sh
     await shop.assert_clean()
 
 
+@pytest.mark.real_server
 @pytest.mark.parametrize("point", ["before charge", "after reserve", "after charge"])
 async def test_a_parent_that_is_reset_finds_what_both_have_done(shop: Shop, point: str) -> None:
     order = a_parallel_order()

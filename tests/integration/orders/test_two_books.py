@@ -25,7 +25,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 
 SECONDS = 180
-ORDERS = 4
+ORDERS = 2
 
 
 class Books:

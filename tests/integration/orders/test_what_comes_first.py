@@ -79,7 +79,7 @@ async def test_undos_overtake_orders_by_hand_which_overtake_batches_which_take_t
     cancelled, by_hand = an_order(), an_order()
     batches = {f"big-{shop.task_queue}": 6, f"small-{shop.task_queue}-{TOO_LONG}"[:100]: 2}
     for name, orders in batches.items():
-        rows = [row(f"{name[:40]}-{number}") for number in range(orders)]
+        rows = [row(f"{name[:40]}-{number}", card="pm_card_declined") for number in range(orders)]
         request = await shop.request(name, write_orders(tmp_path / f"{name}.csv", rows))
         await shop.batches.start(request)
         await shop.batches.pause(name)
@@ -117,7 +117,7 @@ async def test_undos_overtake_orders_by_hand_which_overtake_batches_which_take_t
         before = len(taken.turns)
         place.let_go()
         for name, orders in batches.items():
-            assert (await shop.followed(name)).counts.fulfilled == orders
+            assert (await shop.followed(name)).counts.failed == orders
         for order in (cancelled, by_hand):
             await shop.ended(shop.handle(order))
 

@@ -22,7 +22,7 @@ async def test_every_event_arrives(sqlite_url: str, tmp_path: Path) -> None:
     scene.environment |= {"ORDER_WEBHOOKS_URL": receiver.url, "ORDER_WEBHOOKS_SECRET": SECRET}
     await scene.database.prepare()
     faults = ("pm_card_ok", "pm_card_declined", "pm_answer_lost_once")
-    orders = [an_order(payment_method=faults[number % 3]) for number in range(9)]
+    orders = [an_order(payment_method=faults[number % 3]) for number in range(6)]
     ids = [each.order_id for each in orders]
 
     async def closed(how_many: int) -> bool:
@@ -35,7 +35,7 @@ async def test_every_event_arrives(sqlite_url: str, tmp_path: Path) -> None:
         async with worker_process(scene.log, **scene.environment):
             for each in orders:
                 await client.submit(each)
-            await eventually(lambda: closed(3), SECONDS, "some orders to end")
+            await eventually(lambda: closed(2), SECONDS, "some orders to end")
         assert server.pid
         os.kill(server.pid, signal.SIGKILL)
         await scene.servers.aclose()

@@ -28,7 +28,7 @@ from tests.fixtures.steering.waiting import eventually
 
 PROCESSES = 2
 SEVERAL = ("--processes", str(PROCESSES))
-ORDERS = 12
+ORDERS = 6
 SECONDS = 180
 AGAIN_SECONDS = 0.1
 

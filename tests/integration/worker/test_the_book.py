@@ -24,7 +24,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.integration.book.test_newer_book import migrated_further
 
 SECONDS = 180
-ORDERS = 6
+ORDERS = 2
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from tests.fixtures.shops.flows import flow_in_history
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import WebShop, text_of
 
+pytestmark = pytest.mark.skips_time
+
 WAIT_SECONDS = 60
 CSV = {"Content-Type": "text/csv"}
 
@@ -41,10 +43,11 @@ async def all_rows(operator: AsyncClient, path: str, **params: Any) -> list[dict
             return rows
 
 
+@pytest.mark.real_server
 async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
     shop: WebShop, operator: AsyncClient
 ) -> None:
-    name, ids = "web-run", [f"WR-{number}" for number in range(6)]
+    name, ids = "web-run", [f"WR-{number}" for number in range(4)]
     orders = [row(ids[0], card="pm_card_declined"), *(row(order_id) for order_id in ids[1:])]
     file = text_of([row("WR-APART"), *orders, row("WR-BAD", quantity="0"), row("WR-APART")])
     async with shop.open():
@@ -56,7 +59,7 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
         progress = await ended(operator, name)
         orders_of_it = await all_rows(operator, f"/api/batches/{name}/orders", limit=2)
         failed = await all_rows(operator, f"/api/batches/{name}/orders", status="failed")
-        started = await all_rows(operator, "/api/orders", batch=name, limit=4)
+        started = await all_rows(operator, "/api/orders", batch=name, limit=3)
         outcome = await operator.get(f"/api/batches/{name}/outcome.csv")
         rejects = await operator.get(f"/api/batches/{name}/rejects.csv")
         retried = await operator.post(f"/api/batches/{name}/retry")
@@ -65,28 +68,28 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
         flow = await flow_in_history(shop.temporal, ids[1])
 
     assert plan.status_code == 200
-    assert plan.json()["by_status"] == {"new": 6}
-    assert [(each["orders"], each["currency"]) for each in plan.json()["sums"]] == [(6, "USD")]
+    assert plan.json()["by_status"] == {"new": 4}
+    assert [(each["orders"], each["currency"]) for each in plan.json()["sums"]] == [(4, "USD")]
     assert (plan.json()["invalid"], plan.json()["duplicates"]) == (2, 0)
     assert str(shop.settings.data_dir) not in plan.text
     assert (taken.status_code, taken.headers["location"]) == (202, f"/api/batches/{name}")
     assert taken.json()["started"] is True
     assert flow == "parallel"
     counts = progress["counts"]
-    assert (counts["fulfilled"], counts["failed"], counts["rejected"]) == (5, 1, 3)
+    assert (counts["fulfilled"], counts["failed"], counts["rejected"]) == (3, 1, 3)
     assert progress["actions"] == ["retry"]
     assert [order["order_id"] for order in orders_of_it] == ids
     assert [(order["order_id"], order["failed_step"]) for order in failed] == [(ids[0], "payment")]
     assert sorted(order["order_id"] for order in started) == ids
     lines = list(csv.DictReader(io.StringIO(outcome.text)))
-    assert [line["status"] for line in lines].count("fulfilled") == 5
+    assert [line["status"] for line in lines].count("fulfilled") == 3
     assert {line["status"] for line in lines} == {"fulfilled", "failed", "rejected"}
     assert outcome.headers["content-disposition"] == "attachment; filename*=UTF-8''web-run-outcome.csv"
     first, rejected, second = csv.DictReader(io.StringIO(rejects.text))
     assert rejected["order_id"] == "WR-BAD"
     assert "quantity" in rejected["reject_reason"]
     assert first["order_id"] == second["order_id"] == "WR-APART"
-    assert "stand apart, on lines 2 and 10" in second["reject_reason"]
+    assert "stand apart, on lines 2 and 8" in second["reject_reason"]
     assert (retried.status_code, retried.json()["started"]) == (202, True)
     assert again["counts"]["failed"] == 1
     assert [(batch["name"], batch["only_failed"]) for batch in batches] == [(name, True)]
@@ -113,7 +116,7 @@ async def test_json_lines_are_taken_too(shop: WebShop, operator: AsyncClient) ->
 async def test_the_same_file_twice_is_one_batch_and_another_file_a_conflict(
     shop: WebShop, operator: AsyncClient
 ) -> None:
-    file, other = text_of([row("SF-1")]), text_of([row("SF-2")])
+    file, other = text_of([row("SF-1", card="pm_card_declined")]), text_of([row("SF-2")])
     first = await operator.post("/api/batches?name=same", content=file, headers=CSV)
     again = await operator.post("/api/batches?name=same", content=file, headers=CSV)
     kept = shop.uploaded()
@@ -123,7 +126,7 @@ async def test_the_same_file_twice_is_one_batch_and_another_file_a_conflict(
     assert conflict.status_code == 409
     assert shop.uploaded() == kept
     async with shop.open():
-        assert (await ended(operator, "same"))["counts"]["fulfilled"] == 1
+        assert (await ended(operator, "same"))["counts"]["failed"] == 1
 
 
 async def test_a_batch_that_may_have_been_started_keeps_its_file(
@@ -136,17 +139,19 @@ async def test_a_batch_that_may_have_been_started_keeps_its_file(
         raise ServerUnreachable("the Temporal server does not answer")
 
     monkeypatch.setattr(shop.batches, "start", started_and_never_heard_of)
-    answer = await operator.post("/api/batches?name=unheard", content=text_of([row("UH-1")]), headers=CSV)
+    file = text_of([row("UH-1", card="pm_card_declined")])
+    answer = await operator.post("/api/batches?name=unheard", content=file, headers=CSV)
     async with shop.open():
         progress = await ended(operator, "unheard")
 
     assert answer.status_code == 503
-    assert (progress["status"], progress["counts"]["fulfilled"]) == ("finished", 1)
+    assert (progress["status"], progress["counts"]["failed"]) == ("finished", 1)
 
 
 async def test_a_file_that_is_gone_is_told_without_its_place(shop: WebShop, operator: AsyncClient) -> None:
     async with shop.open():
-        await operator.post("/api/batches?name=gone", content=text_of([row("GO-1")]), headers=CSV)
+        file = text_of([row("GO-1", quantity="0")])
+        await operator.post("/api/batches?name=gone", content=file, headers=CSV)
         await ended(operator, "gone")
     for file in shop.uploaded():
         file.unlink()
@@ -201,7 +206,7 @@ async def test_scripts_in_a_file_come_back_as_text_only(shop: WebShop, operator:
     evil[HEADER.index("customer_name")] = "<script>alert(1)</script>"
     evil[HEADER.index("sku")] = "=cmd|' /C calc'!A0"
     async with shop.open():
-        await operator.post("/api/batches?name=scripts", content=text_of([evil, row("XS-2")]), headers=CSV)
+        await operator.post("/api/batches?name=scripts", content=text_of([evil]), headers=CSV)
         await ended(operator, "scripts")
         rejects = await operator.get("/api/batches/scripts/rejects.csv")
 

@@ -1,4 +1,4 @@
-"""What is done about an order over HTTP, on the real server with a real worker."""
+"""What is done about an order over HTTP, with a real worker."""
 
 import asyncio
 from datetime import timedelta
@@ -17,6 +17,8 @@ from tests.fixtures.steering.cancels import a_child_is_asked_to_stop
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.reading import WAIT_SECONDS, read_when
 from tests.fixtures.web.web import AS_VIEWER, WebShop, document
+
+pytestmark = pytest.mark.skips_time
 
 CARD = "4111 1111 1111 1111"
 HOUR = timedelta(hours=1)
@@ -68,6 +70,7 @@ async def test_a_cancel_that_takes_long_is_answered_all_the_same(
     (await shop.accounts(order)).assert_undone()
 
 
+@pytest.mark.real_server
 async def test_a_stuck_undo_is_listed_and_resolved_by_the_holder_of_the_key(
     shop: WebShop, stuck_soon_and_for_long: None
 ) -> None:
@@ -145,6 +148,7 @@ async def test_an_answer_that_no_worker_hears_is_told(shop: WebShop, monkeypatch
     assert unheard.headers["retry-after"]
 
 
+@pytest.mark.real_server
 async def test_a_closed_order_is_forgotten_and_its_page_says_why(shop: WebShop) -> None:
     order = an_order()
     held = shop.stage.hold("before reserve")

@@ -204,7 +204,7 @@ async def test_the_same_file_under_a_running_name_is_found_and_another_is_refuse
 ) -> None:
     held = shop.stage.hold("before charge")
     async with shop.open():
-        _, form = await planned(operator, text_of([row("PS-1")]), name="pages-same")
+        _, form = await planned(operator, text_of([row("PS-1", card="pm_card_declined")]), name="pages-same")
         await operator.post("/batches/run", data={**form, "window": "1"})
         await held.reached()
         same = await operator.post("/batches/run", data={**form, "window": "1"})
@@ -278,7 +278,7 @@ async def test_a_viewer_sees_a_batch_and_no_way_to_touch_it(shop: WebShop, opera
 async def test_a_file_is_read_by_the_profile_that_is_named_or_pasted(
     shop: WebShop, operator: AsyncClient
 ) -> None:
-    text = text_of([row("PF-1")]).replace(",", ";")
+    text = text_of([row("PF-1", card="pm_card_declined")]).replace(",", ";")
     async with shop.open():
         plan, form = await planned(operator, text, name="pages-profile", profile='separator = ";"')
         run = await operator.post("/batches/run", data={**form, "window": "5"})
