@@ -49,7 +49,7 @@ def test_the_command_tells_what_is_broken_and_what_follows(
     books = tmp_path / "books.db"
     env = {
         "ORDER_DATA_DIR": str(tmp_path),
-        "ORDER_MAILER": f"{FIXTURES}.with_a_fault:mailer_waits_for_a_nod",
+        "ORDER_MAILER": f"{FIXTURES}.waiting:mailer",
         "ORDER_MAILER_PATH": str(books),
         "ORDER_STATEMENT": f"{FIXTURES}.provider:statement",
         "ORDER_STATEMENT_PATH": str(books),
