@@ -4,8 +4,11 @@ import asyncio
 import gc
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.util import find_spec
+from typing import Any
 
 import pytest
 import structlog
@@ -98,6 +101,14 @@ def pytest_collection_finish() -> None:
     tenth of the tests' own time."""
     gc.collect()
     gc.freeze()
+    if find_spec("sniffio") is None:
+        _known_to_be_absent("sniffio")
+
+
+def _known_to_be_absent(name: str) -> None:
+    """httpx tries to import it anew for each request and each lock, and looks through all folders in vain."""
+    modules: dict[str, Any] = sys.modules
+    modules[name] = None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

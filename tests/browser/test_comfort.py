@@ -1,4 +1,5 @@
-"""What makes pages fit for everybody: keyboard, phone, dark rooms, other zones, no script, a lost server."""
+"""What makes pages fit for everybody: keyboard, other zones, no script, a lost server. For phones and dark
+rooms see `test_axe.py`."""
 
 import re
 from collections.abc import AsyncIterator
@@ -14,8 +15,6 @@ from tests.browser.stall import Stall
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.browsers import profile, visiting
 from tests.fixtures.web.web import KEYS, OPERATOR_KEY, VIEWER_KEY, WebShop
-
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture
@@ -81,33 +80,6 @@ async def test_without_script_all_can_be_read_and_done(
         await page.get_by_role("button", name="Cancel…").click()
         await expect(page.get_by_role("dialog")).to_be_visible()
         held.let_go()
-
-
-async def test_no_page_is_wider_than_a_phone(stall: Stall, failed_order: str, chromium: Browser) -> None:
-    async with visiting(chromium, stall.port, viewport=PHONE) as page:
-        for address in (
-            "/",
-            failed_order,
-            "/new-order",
-            "/batches",
-            "/new-batch",
-            "/attention",
-            "/health",
-        ):
-            await page.goto(address)
-            width = await page.evaluate("document.documentElement.scrollWidth")
-            assert (address, width) == (address, PHONE["width"])
-
-
-async def test_a_dark_room_gets_a_dark_page(stall: Stall, chromium: Browser) -> None:
-    async def brightness(scheme: str) -> int:
-        async with visiting(chromium, stall.port, color_scheme=scheme) as page:
-            await page.goto("/")
-            color = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-            return sum(map(int, re.findall(r"\d+", color)[:3]))
-
-    assert await brightness("dark") < 128
-    assert await brightness("light") > 600
 
 
 async def test_a_page_that_cannot_be_renewed_says_so_until_it_can(stall: Stall, chromium: Browser) -> None:

@@ -54,6 +54,7 @@ async def test_the_web_ui_shows_an_order_to_whoever_has_logged_in(
         page = await context.new_page()
         refused = page.locator("#content").get_by_text("Codec Server could not connect")
         await page.goto(order_page)
+        await asks_with_our_cookie(page, ours)
         await expect(refused).to_be_visible()
         assert customer not in await page.content()
 
@@ -62,8 +63,5 @@ async def test_the_web_ui_shows_an_order_to_whoever_has_logged_in(
         await page.get_by_role("button", name="Sign in").click()
         await expect(page).to_have_url(f"{ours}/")
         await page.goto(order_page)
-        await asks_with_our_cookie(page, ours)
-        await page.reload()
-
         await expect(page.get_by_text(customer).first).to_be_visible()
         await expect(refused).to_be_hidden()

@@ -25,8 +25,8 @@ from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
 
 SEED = 8
-ORDERS = 24
-KILLS = random.Random(SEED).sample(range(10, 100), 2)
+ORDERS = 12
+KILLS = random.Random(SEED).sample(range(10, 50), 2)
 SECONDS = 180
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from random import Random
 from unittest.mock import AsyncMock, Mock
@@ -13,11 +14,12 @@ import pytest
 
 from order_system.domain.gateways import PaymentGateway, ReservationEntry, Statement, StockEntry, Warehouse
 from order_system.domain.order import PaymentReceipt
-from order_system.testing import Options, Verdict
+from order_system.testing import Options, Verdict, checking
 from order_system.testing.answers import NO_ANSWER, NO_RECEIPT, Answer, Broken, Call, alike
 from order_system.testing.checking import Finding
 from order_system.testing.playing import Play
 from tests.fixtures.processes.command_line import ROOT, Running, starter
+from tests.fixtures.processes.forked import Forked
 
 FIXTURES = "tests.fixtures.gateways.strangers"
 PAID = PaymentReceipt(charge_id="ch_1", amount=1990, currency="USD")
@@ -41,20 +43,25 @@ def test_the_example_is_checked_by_its_own_test(tmp_path: Path) -> None:
     assert (ran.returncode, "1 passed" in ran.stdout) == (0, True), ran.stdout + ran.stderr
 
 
-def test_the_command_tells_what_is_broken_and_what_follows(tmp_path: Path) -> None:
+def test_the_command_tells_what_is_broken_and_what_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     books = tmp_path / "books.db"
     env = {
         "ORDER_DATA_DIR": str(tmp_path),
-        "ORDER_MAILER": f"{FIXTURES}.with_a_fault:mailer_one_notice_for_each_address",
+        "ORDER_MAILER": f"{FIXTURES}.waiting:mailer",
         "ORDER_MAILER_PATH": str(books),
         "ORDER_STATEMENT": f"{FIXTURES}.provider:statement",
         "ORDER_STATEMENT_PATH": str(books),
     }
-    showing = Running("starter.py", "gateways", "check", "mailer", env=env)
-    showing.says(
-        "broken     send twice in a row is done once: the statement of accounts lists nothing, and not Notice"
-    )
-    assert showing.process.poll() is None, "it tells what it finds as it finds it"
+    with (tmp_path / "nod").open("w") as nod:
+        flock(nod, LOCK_EX)
+        showing = Running("starter.py", "gateways", "check", "mailer", env=env)
+        showing.says(
+            "broken     send twice in a row is done once: "
+            "the statement of accounts lists nothing, and not Notice"
+        )
+        assert showing.process.poll() is None, "it tells what it finds as it finds it"
     assert showing.process.stdout is not None
     rest = showing.process.stdout.read()
     assert showing.process.wait(60) == 1
@@ -65,6 +72,7 @@ def test_the_command_tells_what_is_broken_and_what_follows(tmp_path: Path) -> No
     on_a_terminal = _on_a_terminal("gateways", "check", "mailer", env=env)
     assert re.search(r"\d of 9: send ", on_a_terminal)
     assert "7 broken" in on_a_terminal
+    monkeypatch.setattr(checking, "get_context", lambda _: Forked())
     as_json = starter("gateways", "check", "mailer", "--json", env=env)
     assert as_json.code == 1
     assert {each["verdict"] for each in as_json.document} >= {"kept", "broken"}
