@@ -83,10 +83,24 @@ def test_bytes_that_are_text_in_no_language_are_never_said_to_be_latin_1() -> No
     assert "latin" not in written(bytes(range(256)) * 10)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
-def test_of_what_no_profile_could_read_none_is_written(encoding: str) -> None:
-    with pytest.raises(FileRefused, match=r"UTF-16.*save it as UTF-8"):
-        written(GERMAN.encode(encoding))
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (GERMAN.encode("utf-16"), "UTF-16.*save it as UTF-8"),
+        (GERMAN.encode("utf-16-le"), "UTF-16.*save it as UTF-8"),
+        (
+            "\ufeff\n<!DOCTYPE html>\n<table><tr><td>Order ID</td><td>SKU, size</td></tr></table>",
+            "is HTML or XML",
+        ),
+        ('[\n{"order_id": "A-1",\n"lines": []}]\n', "is JSON, and no table; it needs no profile"),
+        ('{"order_id": "A-1", "currency": "USD"}\n', "is JSON, and no table; it needs no profile"),
+        ("Sales of May\n\n" + GERMAN, "its first line has no columns"),
+        ("", "its first line has no columns"),
+    ],
+)
+def test_of_what_no_profile_could_read_none_is_written(content: str | bytes, told: str) -> None:
+    with pytest.raises(FileRefused, match=told):
+        written(content)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -194,8 +208,8 @@ def test_names_and_streets_in_two_columns_and_a_currency_at_the_amounts() -> Non
     assert found["columns"]["customer_name"] == ["Vorname", "Nachname"]
     assert found["columns"]["street"] == ["Straße", "Hausnr."]
     assert (found["constants"], found["decimal"]) == ({"currency": "EUR"}, ",")
-    assert guess("Price\n$5.00\n")["constants"] == {}
-    assert "decimal" not in guess("Price\n20.000\n"), "which may be twenty thousand, as in Chile"
+    assert guess("Price,Tax\n$5.00,\n")["constants"] == {}
+    assert "decimal" not in guess("Price,Tax\n20.000,\n"), "which may be twenty thousand, as in Chile"
 
 
 def test_amounts_that_differ_on_the_rows_of_one_order_are_per_line() -> None:
