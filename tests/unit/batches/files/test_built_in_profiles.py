@@ -195,7 +195,16 @@ def test_what_has_no_address_for_shipping_is_not_sent_to_the_billing_address(tmp
 
 @pytest.mark.parametrize(
     "way",
-    ["Local pickup", "Selbstabholung im Laden", "Click & Collect", "Nouto myymälästä", "Odbiór osobisty"],
+    [
+        *(
+            "Local pickup",
+            "Selbstabholung im Laden",
+            "Click & Collect",
+            "Nouto myymälästä",
+            "Odbiór osobisty",
+        ),
+        *("Mağazadan Teslim Al", "매장 픽업", "到店自提", "Παραλαβή από το κατάστημα", "איסוף עצמי"),
+    ],
 )
 @pytest.mark.parametrize(
     ("name", "column"), [("woocommerce", "Shipping Method Title"), ("shopify", "Shipping Method")]
