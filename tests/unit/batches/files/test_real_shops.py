@@ -177,7 +177,7 @@ def test_woocommerce_has_the_sum_of_each_line(tmp_path: Path) -> None:
         ("5.07", "29.20", None),
         ("5.0678", "29.20", None),
         ("5.07", "29.21", "Order Shipping Amount: must not be more precise than USD, which has 2 decimals"),
-        ("5.07", "", "Order Shipping Amount: must not be more precise than USD, which has 2 decimals"),
+        ("0", "", "Order Shipping Amount: must not be more precise than USD, which has 2 decimals"),
     ],
 )
 def test_a_fee_that_is_reckoned_in_tenths_of_cents_is_rounded_if_the_total_tells(
