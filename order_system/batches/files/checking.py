@@ -87,10 +87,13 @@ def _cure_of_total(rows: Rows, layout: Layout) -> str:
     """Return what would make the total right: to drop rows, or another meaning of an amount."""
     if len({(*fields.items(),) for _, fields in rows}) < len(rows):
         return "; rows of it are the same: is it in the file twice?"
-    pieces = [number(fields, "quantity", layout) or Decimal(0) for _, fields in rows]
-    prices, fees, taxes, discounts, totals = (
+    prices, pieces = (
+        [number(fields, field, layout) or Decimal(0) for _, fields in rows]
+        for field in ("unit_price", "quantity")
+    )
+    fees, taxes, discounts, totals = (  # of a line in the file, which may be two rows by now
         {line: number(fields, field, layout) or Decimal(0) for line, fields in rows}.values()
-        for field in ("unit_price", *AMOUNTS)
+        for field in AMOUNTS
     )
     ways = [[(sum(map(mul, prices, pieces)), ""), (sum(prices), 'unit_price = "line total"')]]
     for field, each in (("shipping_fee", fees), ("tax", taxes), ("discount", discounts)):

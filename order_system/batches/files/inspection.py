@@ -128,8 +128,7 @@ def encoding_of(source: Source, asked_for: str, *, may_be_json: bool) -> tuple[s
             raise FileRefused(reason)
     if _JSON.match(text) and not may_be_json:
         raise FileRefused(
-            "is JSON, and no table; it needs no profile: put one order document on each line of a file "
-            "named .jsonl"
+            "is JSON, and needs no profile: put one order document on each line of a .jsonl file"
         )
     if head.count(0) > len(head) // 5:
         raise FileRefused("is no text, or UTF-16 without a mark; save it as UTF-8")
