@@ -194,30 +194,6 @@ def test_what_has_no_address_for_shipping_is_not_sent_to_the_billing_address(tmp
 
 
 @pytest.mark.parametrize(
-    "way",
-    [
-        *(
-            "Local pickup",
-            "Selbstabholung im Laden",
-            "Click & Collect",
-            "Nouto myymälästä",
-            "Odbiór osobisty",
-        ),
-        *("Mağazadan Teslim Al", "매장 픽업", "到店自提", "Παραλαβή από το κατάστημα", "איסוף עצמי"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("name", "column"), [("woocommerce", "Shipping Method Title"), ("shopify", "Shipping Method")]
-)
-def test_what_is_picked_up_is_not_shipped_to_the_address_beside_it(
-    tmp_path: Path, name: str, column: str, way: str
-) -> None:
-    (problem,) = example(tmp_path, name, {column: way}).problems
-    assert problem.kind is ProblemKind.LEFT_OUT
-    assert problem.reason == "not to be shipped: to be picked up at the shop"
-
-
-@pytest.mark.parametrize(
     ("name", "street", "flat"),
     [
         ("shopify", "Shipping Address1", "Shipping Address2"),
