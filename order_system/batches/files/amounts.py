@@ -107,6 +107,17 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
         ]
 
 
+def check_included(rows: Rows, layout: Layout) -> None:
+    """Raises Unfit if an amount may be in the prices already, and no total tells whether it is."""
+    if rows[0][1]["total"] or any(fields["total"] for _, fields in rows):
+        return
+    for line, fields in rows:
+        for field in layout.profile.included:
+            if number(fields, field, layout):
+                message = "may be in the prices already, and no total tells whether it is"
+                raise Unfit(line, layout.names[field], message)
+
+
 def _discount_of_goods(rows: Rows, layout: Layout) -> str:
     """Return the lines less the subtotal; blank if unknown, not above 0, or more than the discount."""
     first, lines = rows[0][1], sum_of_lines(rows, layout)

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import product
+from operator import mul
 from typing import Any
 
 from order_system.batches.files.amounts import Rows, cure_of_comma, number, readings
@@ -76,13 +79,31 @@ def _explained(mistakes: list[Mistake], rows: Rows, layout: Layout) -> Iterator[
             for field, keys in layout.further_parts.items():
                 if parts := [layout.names[key] for key in keys if rows[0][1][key].strip("0.,")]:
                     cure += f"; {field} is with {' and '.join(parts)}"
-            fee, tax, discount, total = (number(rows[0][1], field, layout) or 0 for field in AMOUNTS)
-            prices = [number(fields, "unit_price", layout) or 0 for _, fields in rows]
-            if len({(*fields.items(),) for _, fields in rows}) < len(rows):
-                cure += "; rows of it are the same: is it in the file twice?"
-            elif sum(prices) + fee + tax - discount == total:
-                cure += '; all is, if a profile says unit_price = "line total" under [meaning]'
+            cure += _cure_of_total(rows, layout)
         yield Mistake(line, column, message + cure)
+
+
+def _cure_of_total(rows: Rows, layout: Layout) -> str:
+    """Return what would make the total right: to drop rows, or another meaning of an amount."""
+    if len({(*fields.items(),) for _, fields in rows}) < len(rows):
+        return "; rows of it are the same: is it in the file twice?"
+    prices, pieces = (
+        [number(fields, field, layout) or Decimal(0) for _, fields in rows]
+        for field in ("unit_price", "quantity")
+    )
+    fees, taxes, discounts, totals = (  # of a line in the file, which may be two rows by now
+        {line: number(fields, field, layout) or Decimal(0) for line, fields in rows}.values()
+        for field in AMOUNTS
+    )
+    ways = [[(sum(map(mul, prices, pieces)), ""), (sum(prices), 'unit_price = "line total"')]]
+    for field, each in (("shipping_fee", fees), ("tax", taxes), ("discount", discounts)):
+        ways.append([(max(each), ""), (sum(each), f'{field} = "per line"')])
+    for way in product(*ways):
+        goods, fee, tax, discount = (value for value, _ in way)
+        if goods + fee + tax - discount == max(totals):
+            said = " and ".join(text for _, text in way if text)
+            return f"; all is, if a profile says {said} under [meaning]"
+    return ""
 
 
 def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -> RowProblem:

@@ -28,13 +28,15 @@ def first_profile(url: str, roots: Sequence[str]) -> str:
     """Return TOML, commented wherever a person has to look. Blocks. Raises FileRefused, FileUnreachable."""
     with open_source(url, roots) as source:
         try:
-            encoding_of(source, "utf-8")  # raises if it is no text
+            encoding_of(source, "utf-8", may_be_json=False)  # raises if it is no table
         except FileRefused as refused:
             raise FileRefused(f"{url}: {refused}") from None
         head = source.read(0, GUESSED_FROM)
     whole_lines = head[: head.rfind(b"\n") + 1] or head
     encoding, doubt = likeliest_encoding(whole_lines)
     separator, (header, *rows) = as_table(whole_lines.decode(encoding, "replace"))
+    if not header[1:]:
+        raise FileRefused(f"{url}: its first line has no columns; take out what stands above the header")
     proper = [row for row in rows if len(row) == len(header)]
     cells = {name.strip(): [row[at].strip() for row in proper] for at, name in enumerate(header)}
     base = next((name for name in built_in_profiles() if _fits(header, name)), None)

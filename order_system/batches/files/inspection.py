@@ -39,7 +39,9 @@ _NO_TEXT = {
     b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV UTF-8",
     b"\xff\xfe": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
     b"\xfe\xff": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
+    b"<": "is HTML or XML, even if it is named .xls; open it in a spreadsheet, and save it as CSV UTF-8",
 }
+_JSON = re.compile(rb'(?:\[\s*)?\{\s*["}]')
 _NO_UTF8 = "save it as UTF-8 (Excel: CSV UTF-8), or say what its encoding is: cp1252 (Windows), for example"
 _BEING_WRITTEN = "is being written to; try again when it is complete"
 _ROWS_LOOKED_AT = 20
@@ -79,7 +81,8 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
     with open_source(url, roots) as source:
         try:
             stamp = source.stamp()
-            encoding, start = encoding_of(source, how.get("encoding") or (profile or Profile()).encoding)
+            asked_for = how.get("encoding") or (profile or Profile()).encoding
+            encoding, start = encoding_of(source, asked_for, may_be_json=file_format is FileFormat.JSONL)
             digest = _checksum_of_text(source, stamp.size, encoding)
             if encoding not in ("utf-8", *MISREAD_AS) and _is_utf8(source):  # for these, each cell tells
                 raise FileRefused(f"is UTF-8, and not {encoding}: give utf-8 as the encoding")
@@ -111,7 +114,7 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
         )
 
 
-def encoding_of(source: Source, asked_for: str) -> tuple[str, Position]:
+def encoding_of(source: Source, asked_for: str, *, may_be_json: bool) -> tuple[str, Position]:
     """Return the encoding, and where the text begins. Raises FileRefused, which names the cure."""
     encoding = None
     with suppress(LookupError, ValueError):  # the latter for a name with a NUL
@@ -119,9 +122,14 @@ def encoding_of(source: Source, asked_for: str) -> tuple[str, Position]:
     if encoding is None:
         raise FileRefused(f"can be read as one of {', '.join(ENCODINGS)}, and in no other encoding")
     head = source.read(0, 1_000)
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     for sign, reason in _NO_TEXT.items():
-        if head.startswith(sign):
+        if text.startswith(sign):
             raise FileRefused(reason)
+    if _JSON.match(text) and not may_be_json:
+        raise FileRefused(
+            "is JSON, and needs no profile: put one order document on each line of a .jsonl file"
+        )
     if head.count(0) > len(head) // 5:
         raise FileRefused("is no text, or UTF-16 without a mark; save it as UTF-8")
     if head.startswith(codecs.BOM_UTF8):

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from order_system.batches.files.amounts import (
     Rows,
     added_up,
+    check_included,
     fewer_pieces,
     filled_in,
     number,
@@ -49,6 +50,7 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     if unshippable and not payment:
         raise unshippable
     rows = with_amounts(rows, layout)
+    check_included(rows, layout)
     if without or "quantity_left" in layout.names:
         rows = _what_is_left(rows, without, layout, only_unshippable=bool(without) and without <= needs_none)
     rows = added_up(rows, layout)

@@ -52,6 +52,8 @@ GOOD = csv_text(row())
         (GOOD.encode("utf-16-le"), "UTF-16 without a mark; save it as UTF-8"),
         (GOOD.encode("utf-8") + b"A-2,\xe2\x82", "line 3 is not UTF-8"),
         (b"PK\x03\x04" + bytes(30), "Excel workbook; save it as CSV UTF-8"),
+        ("\n<html><table>\n", "is HTML or XML, even if it is named .xls"),
+        ('[{"order_id": "A-1"}]', "is JSON, and needs no profile"),
     ],
 )
 def test_a_file_that_is_refused(tmp_path: Path, content: str | bytes, told: str) -> None:

@@ -61,13 +61,13 @@ def test_a_sku_is_made_where_the_file_has_no_column_of_it(tmp_path: Path) -> Non
     header = (
         "Name,Email,Currency,Financial Status,Shipping Name,Shipping Street,Shipping City,Shipping Country,"
     )
-    text = header + "Lineitem quantity,Lineitem name,Lineitem price,Fulfillment Status,Cancelled at\n"
-    text += "#7,a@example.com,USD,paid,Ada,1 Oak,Reno,US,1,Big Mug,5.00,,\n"
+    text = header + "Lineitem quantity,Lineitem name,Lineitem price,Fulfillment Status,Cancelled at,"
+    text += "Lineitem requires shipping\n#7,a@example.com,USD,paid,Ada,1 Oak,Reno,US,1,Big Mug,5.00,,,true\n"
     assert read(tmp_path, text, profile=load_profile("shopify")).order("7").lines[0].sku == "BIG-MUG"
 
 
-@pytest.mark.parametrize("column", ["Fulfillment Status", "Cancelled at"])
-def test_a_file_that_cannot_tell_what_is_shipped_or_cancelled_is_refused(tmp_path: Path, column: str) -> None:
+@pytest.mark.parametrize("column", ["Fulfillment Status", "Cancelled at", "Lineitem requires shipping"])
+def test_a_file_that_cannot_tell_what_is_to_be_shipped_is_refused(tmp_path: Path, column: str) -> None:
     header = csv_line(name for name in SHOPIFY_HEADER if name != column)
     told = refusal(write(tmp_path, f"{header}x\n"), profile=load_profile("shopify"))
     assert f"there is no column {column}" in told
@@ -191,21 +191,6 @@ def test_what_has_no_address_for_shipping_is_not_sent_to_the_billing_address(tmp
     """It is picked up, or needs no parcel."""
     (problem,) = example(tmp_path, "shopify", {"Shipping Address1": "", "Billing Address1": "2 Oak"}).problems
     assert "Shipping Address1: is missing" in problem.reason
-
-
-@pytest.mark.parametrize(
-    "way",
-    ["Local pickup", "Selbstabholung im Laden", "Click & Collect", "Nouto myymälästä", "Odbiór osobisty"],
-)
-@pytest.mark.parametrize(
-    ("name", "column"), [("woocommerce", "Shipping Method Title"), ("shopify", "Shipping Method")]
-)
-def test_what_is_picked_up_is_not_shipped_to_the_address_beside_it(
-    tmp_path: Path, name: str, column: str, way: str
-) -> None:
-    (problem,) = example(tmp_path, name, {column: way}).problems
-    assert problem.kind is ProblemKind.LEFT_OUT
-    assert problem.reason == "not to be shipped: to be picked up at the shop"
 
 
 @pytest.mark.parametrize(

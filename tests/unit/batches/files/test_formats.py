@@ -10,7 +10,13 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # pyright: ignore[reportMissingTypeStubs]
 
 from order_system.batches.files import OrderFiles, inspect_file, parse_mapping
-from order_system.domain.order_file import FileFormat, FileRefused, FileUnreachable, InvalidMapping
+from order_system.domain.order_file import (
+    FileFormat,
+    FileRefused,
+    FileUnreachable,
+    InvalidMapping,
+    ProblemKind,
+)
 from tests.fixtures.documents.order_files import (
     Reading,
     csv_line,
@@ -24,6 +30,7 @@ from tests.fixtures.documents.order_files import (
 )
 from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
 from tests.fixtures.processes.command_line import ROOT
+from tests.unit.batches.files.test_built_in_profiles import example
 
 # --- other columns --------------------------------------------------------------------------------
 
@@ -239,3 +246,24 @@ def test_only_objects_below_the_roots_are_read(url: str, told: str) -> None:
     assert message.startswith(url)
     assert told in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("woocommerce", "Shipping Method Title"), ("shopify", "Shipping Method")]
+)
+def test_what_is_picked_up_is_not_shipped_to_the_address_beside_it(
+    tmp_path: Path, name: str, column: str
+) -> None:
+    for way in (
+        *(
+            "Local pickup",
+            "Selbstabholung im Laden",
+            "Click & Collect",
+            "Nouto myymälästä",
+            "Odbiór osobisty",
+        ),
+        *("Mağazadan Teslim Al", "매장 픽업", "到店自提", "Παραλαβή από το κατάστημα", "איסוף עצמי"),
+    ):
+        (problem,) = example(tmp_path, name, {column: way}).problems
+        assert problem.kind is ProblemKind.LEFT_OUT, way
+        assert problem.reason == "not to be shipped: to be picked up at the shop"

@@ -10,6 +10,7 @@ import pytest
 from order_system.batches.files import inspect_file, parse_profile
 from order_system.batches.files.guessing import first_profile
 from tests.fixtures.documents.order_files import read_whole, write
+from tests.unit.batches.files.test_guessing import guess
 
 ADDRESS = ("Ada", "ada@example.com", "1 High St", "London", "GB", "MUG", "2", "10.00", "GBP", "pm_visa")
 ADDRESSED = "Order ID,Name,Email,Address,City,Country,SKU,Quantity,Price,Currency,Token"
@@ -216,3 +217,10 @@ def test_who_where_and_what_tell_no_state_however_few_they_are(tmp_path: Path) -
         assert [line.partition("  #")[0] for line in told if "LOOK" in line] == [
             f'# LOOK, not used: "{name}"'
         ]
+
+
+def test_an_export_that_lacks_its_currency_alone_is_left_to_its_profile_too() -> None:
+    where = ",".join(f"Ship To {part}" for part in ("Name", "Address 1", "City", "State", "Country"))
+    what = "Custom Label,Item Title,Quantity,Sold For,Paid On Date,Shipped On Date"
+    text = f"Order Number,Buyer Email,{where},{what}\n{','.join('x' * 13)}\n"
+    assert guess(text)["base"] == "ebay"

@@ -67,14 +67,25 @@ def test_what_ebay_collects_may_be_beside_the_total(tmp_path: Path) -> None:
     [
         ({"unit_price": "8,50"}, "", 'decimal = ","'),
         ({"quantity": "2", "unit_price": "17", "total": "17"}, "[meaning]\n", 'unit_price = "line total"'),
+        ({"shipping_fee": "5.00", "total": "27.00"}, "[meaning]\n", 'shipping_fee = "per line"'),
+        ({"tax": "1", "quantity": "1.0", "total": "19.00"}, "[meaning]\n", 'tax = "per line"'),
+        (
+            {"shipping_fee": "5.00", "tax": "1.00", "discount": "2.00", "total": "24.00"},
+            "[meaning]\n",
+            'shipping_fee = "per line" and discount = "per line"',
+        ),
     ],
 )
 def test_a_reason_tells_the_cure(tmp_path: Path, changes: dict[str, str], section: str, cure: str) -> None:
-    content = csv_text(row(**changes))
+    rows: list[dict[str, str]] = (
+        [{"sku": "CUP"}, {"sku": "POT"}] if "shipping_fee" in changes or "tax" in changes else [{}]
+    )
+    content = csv_text(*(row(**{"unit_price": "8.50", **changes, **each}) for each in rows))
     (reason,) = read(tmp_path, content).reasons
     assert f"a profile says {cure}" in reason or f"a profile that says {cure}" in reason
-    (line,) = read(tmp_path, content, profile=parse_profile(section + cure)).order("A-1").lines
-    assert line.unit_price == 850
+    profile = parse_profile(section + cure.replace(" and ", "\n"))
+    order = read(tmp_path, content, profile=profile).order("A-1")
+    assert {line.unit_price for line in order.lines} == {850}
 
 
 def test_a_sum_below_an_order_is_told_as_what_it_may_be(tmp_path: Path) -> None:
@@ -166,7 +177,7 @@ def test_woocommerce_has_the_sum_of_each_line(tmp_path: Path) -> None:
         ("5.07", "29.20", None),
         ("5.0678", "29.20", None),
         ("5.07", "29.21", "Order Shipping Amount: must not be more precise than USD, which has 2 decimals"),
-        ("5.07", "", "Order Shipping Amount: must not be more precise than USD, which has 2 decimals"),
+        ("0", "", "Order Shipping Amount: must not be more precise than USD, which has 2 decimals"),
     ],
 )
 def test_a_fee_that_is_reckoned_in_tenths_of_cents_is_rounded_if_the_total_tells(
