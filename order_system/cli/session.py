@@ -23,7 +23,7 @@ from order_system.infra.links import UiLinks
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.telemetry.process import SHORT, TELEMETRY
-from order_system.infra.temporal.connection import connect, reaching_server
+from order_system.infra.temporal.connection import connect, outlasting, reaching_server
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of_a_worker
@@ -162,12 +162,11 @@ async def embedded_session(
 
 async def _seals_as_workers_do(system: OrderSystem, temporal: Client) -> None:
     """Raise InvalidSettings if workers seal and we would not. Raises ServerUnreachable."""
-    async with reaching_server():
-        if not system.settings.keys and await system.reconciler(temporal).is_sealed():
-            raise InvalidSettings(
-                "ORDER_KEYS is not set here, as it is for the workers: "
-                "orders from here would be in clear on the Temporal server"
-            )
+    if not system.settings.keys and await outlasting(system.reconciler(temporal).is_sealed):
+        raise InvalidSettings(
+            "ORDER_KEYS is not set here, as it is for the workers: "
+            "orders from here would be in clear on the Temporal server"
+        )
 
 
 def worker_log(settings: Settings) -> Path:

@@ -107,9 +107,11 @@ class Reconciler:
         return Asleep(self.id, since, "fails", f"its last run, {last.id}, ended as {ended}")
 
     async def is_sealed(self) -> bool:
-        """True if the worker that set the schedule up last seals its data. False if there is no schedule."""
+        """True if the worker that set the schedule up last seals its data. False if there is no schedule.
+        Raises ServerUnreachable."""
         handle = self._temporal.get_schedule_handle(self.id)
-        found = await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
+        async with reaching_server():
+            found = await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
         told = found.raw_description.schedule.action.start_workflow.input.payloads if found else ()
         return any(each.metadata.get("encoding") == SEALED.encode() for each in told)
 

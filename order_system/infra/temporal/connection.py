@@ -9,7 +9,11 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import TypeVar
 
-from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, ResourceExhaustedFailure
+from temporalio.api.errordetails.v1 import (
+    NamespaceNotFoundFailure,
+    ResourceExhaustedFailure,
+    WorkflowNotReadyFailure,
+)
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
@@ -27,6 +31,7 @@ _NOBODY_THERE = (
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.CANCELLED,  # the connection was closed: we cancel no call
 )
+_FOR_NOW = (ResourceExhaustedFailure, WorkflowNotReadyFailure)
 _NEVER_CONNECTED = "Failed client connect"
 """How the SDK's error begins when a `lazy` client cannot connect with its first call."""
 CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
@@ -111,9 +116,11 @@ def is_about_the_namespace(error: RPCError) -> bool:
     return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
-def is_too_busy(error: RPCError) -> bool:
-    """Whether the server refused the call only for now, and not because the call is too large."""
-    return any(detail.Is(ResourceExhaustedFailure.DESCRIPTOR) for detail in error.grpc_status.details)
+def is_for_now(error: RPCError) -> bool:
+    """Whether the server refuses the call only for now: it is too busy, or the workflow's last task failed.
+    That may be the server's own workflow: a schedule is one."""
+    details = error.grpc_status.details
+    return any(each.Is(kind.DESCRIPTOR) for each in details for kind in _FOR_NOW)
 
 
 def no_such_namespace(error: RPCError) -> InvalidSettings:
@@ -174,8 +181,8 @@ async def reaching_server() -> AsyncGenerator[None]:
     except RPCError as error:
         if has_gone(error):
             raise ServerUnreachable("the Temporal server does not answer") from error
-        if is_too_busy(error):
-            raise ServerUnreachable(f"the Temporal server is too busy: {error.message}") from error
+        if is_for_now(error):
+            raise ServerUnreachable(f"the Temporal server refuses for now: {error.message}") from error
         if is_about_the_namespace(error):
             raise no_such_namespace(error) from error
         # Only a new server, or one that was restarted without its data, lacks search attributes.
