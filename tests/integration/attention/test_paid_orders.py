@@ -16,8 +16,6 @@ from tests.fixtures.shops.abandoned import named, terminated_at
 from tests.fixtures.shops.shop import Handle, Shop, an_order
 from tests.fixtures.shops.stuck import ended, journal, resolution, resolve, status_in_book, stuck, the_concern
 
-pytestmark = pytest.mark.skips_time
-
 BY_HAND = 'give back 1,059.97 USD by hand, paid as cash-1; customer: "Ada", e-mail: "ada@example.com"'
 
 
@@ -79,7 +77,6 @@ async def test_a_payment_that_is_not_confirmed_is_left_as_it_is_and_the_order_sa
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_what_the_gateway_cannot_give_back_is_told_to_a_person_who_does(
     shop: Shop, sqlite_database: Database
 ) -> None:
@@ -111,7 +108,6 @@ def _whole_book(tx: Connection) -> str:
     return "\n".join(str(row) for table in metadata.sorted_tables for row in tx.execute(select(table)))
 
 
-@pytest.mark.real_server
 async def test_the_reconciler_gives_back_what_a_terminated_order_was_paid_by(shop: Shop) -> None:
     by_card, in_cash = an_order(payment_method="paid:ch_1"), an_order(payment_method="paid:cash-1")
     async with shop.open():

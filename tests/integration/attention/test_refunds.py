@@ -18,7 +18,7 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import WAIT_SECONDS, has_been_tried, resolution, the_concern
 from tests.fixtures.steering.waiting import eventually
 
-pytestmark = [pytest.mark.skips_time, pytest.mark.usefixtures("calls_may_be_held")]
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
 
 @pytest.fixture
@@ -70,7 +70,6 @@ async def test_what_was_captured_on_dispatch_is_given_back_likewise(shop: Shop, 
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_what_is_asked_for_twice_under_one_id_is_given_back_once(shop: Shop, order: Order) -> None:
     twice = [give_back(shop, order, amount="10", refund_id="ticket_1") for _ in range(2)]
     first, second = await asyncio.gather(*twice)
@@ -131,7 +130,6 @@ async def test_a_worker_that_dies_before_it_has_noted_the_answer_gives_nothing_b
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_a_refund_that_is_stuck_is_listed_and_handled_by_a_person(
     shop: Shop, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +173,6 @@ async def test_a_refund_that_succeeds_at_that_moment_wins(
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_a_refund_whose_workflow_is_gone_goes_on_when_it_is_asked_for_again(
     shop: Shop, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,7 +190,6 @@ async def test_a_refund_whose_workflow_is_gone_goes_on_when_it_is_asked_for_agai
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_a_gateway_that_refunds_no_parts_leaves_them_to_a_person(
     shop: Shop, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,8 +17,6 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import WAIT_SECONDS
 from tests.fixtures.steering.waiting import eventually
 
-pytestmark = pytest.mark.skips_time
-
 
 @pytest.fixture
 async def order(shop: Shop) -> AsyncGenerator[Order]:
@@ -93,7 +91,6 @@ async def test_an_order_that_is_paid_already_gives_its_own_back(shop: Shop, orde
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_what_was_taken_at_its_word_is_for_a_person_to_give_back(
     shop: Shop, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,7 @@ from tests.fixtures.steering.resets import reset
 from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 
-pytestmark = [pytest.mark.skips_time, pytest.mark.usefixtures("calls_may_be_held")]
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
 
 @pytest.mark.parametrize("step", [Step.SHIPPING, Step.PAYMENT])
@@ -147,7 +147,6 @@ async def test_an_undo_that_succeeds_at_that_moment_wins(shop: Shop) -> None:
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_an_undo_that_fails_at_that_moment_is_not_tried_again(shop: Shop) -> None:
     shop.stage.unreachable("refund")
     async with shop.open():
@@ -181,7 +180,6 @@ async def the_undo_was_told_to_stop(handle: Handle) -> None:
     await eventually(told, WAIT_SECONDS, "the cancel of the undo")
 
 
-@pytest.mark.real_server
 async def test_a_reset_order_finds_what_was_handled(shop: Shop) -> None:
     async with shop.open():
         order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
@@ -197,7 +195,6 @@ async def test_a_reset_order_finds_what_was_handled(shop: Shop) -> None:
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_a_parcel_that_is_gone_and_whose_commit_never_works_is_ended_by_a_person(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,7 +223,6 @@ async def test_a_parcel_that_is_gone_and_whose_commit_never_works_is_ended_by_a_
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_an_undo_that_meets_what_only_a_newer_version_knows_is_tried_again_and_told(
     shop: Shop, sqlite_database: Database
 ) -> None:

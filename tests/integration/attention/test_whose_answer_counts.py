@@ -35,7 +35,7 @@ from tests.fixtures.shops.stuck import (
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
-pytestmark = [pytest.mark.skips_time, pytest.mark.usefixtures("calls_may_be_held")]
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
 
 async def test_voided_by_hand_lets_stock_and_money_go(shop: Shop) -> None:
@@ -90,7 +90,6 @@ async def test_an_order_that_was_never_paid_cannot_have_been_dispatched(shop: Sh
     assert await answers(shop, order) == []
 
 
-@pytest.mark.real_server
 async def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_trace(shop: Shop) -> None:
     async with shop.open():
         _, handle = await an_order_stuck_at(shop, Step.PAYMENT)
@@ -184,7 +183,6 @@ async def test_an_older_submission_that_is_stuck_can_be_resolved(shop: Shop) -> 
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_a_hold_outlives_its_worker(shop: Shop) -> None:
     order = an_order(hold_on_failure=timedelta(days=2))
     shop.stage.fail("before reserve", lambda: OutOfStock("not today"), times=1)

@@ -20,16 +20,14 @@ from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, writ
 from tests.fixtures.steering.waiting import eventually
 from workflows.batch import BatchFulfillmentWorkflow
 
-pytestmark = pytest.mark.skips_time
-
 SECONDS = 180
 ORDERS = 12
 SMALL_PAGE = 900
 
 
 @pytest.fixture
-def shop(temporal: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
-    return BatchShop(sqlite_database, temporal, tmp_path)
+def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
+    return BatchShop(sqlite_database, client, tmp_path)
 
 
 @pytest.mark.long
@@ -88,12 +86,12 @@ async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> N
 
 
 async def test_default_faults_are_run_again_until_all_is_decided(
-    temporal: Client, sqlite_database: Database, tmp_path: Path
+    client: Client, sqlite_database: Database, tmp_path: Path
 ) -> None:
     """With this seed and these IDs three calls of six orders have trouble, and one order's parcel is refused;
     run again, its goods are out of stock, and then it is fulfilled."""
     world = SimulatedWorld(sqlite_database, faults=load_faults("default"), seed=3810)
-    shop = BatchShop(sqlite_database, temporal, tmp_path, world)
+    shop = BatchShop(sqlite_database, client, tmp_path, world)
     name = f"faults-{shop.task_queue}"
     rows = [
         row(f"FAULTS-{number}", card="pm_card_declined" if number == 4 else "pm_card_ok")
@@ -174,7 +172,6 @@ async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 @pytest.mark.usefixtures("calls_may_be_held")
 async def test_cancel_with_the_orders_undoes_those_under_way(shop: BatchShop, tmp_path: Path) -> None:
     name = f"cancelled-{shop.task_queue}"

@@ -15,14 +15,12 @@ from order_system.infra.database import Database
 from tests.fixtures.documents.shop_export import export_of, order
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up
 
-pytestmark = pytest.mark.skips_time
-
 SECONDS = 180
 
 
 @pytest.fixture
-def shop(temporal: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
-    return BatchShop(sqlite_database, temporal, tmp_path)
+def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
+    return BatchShop(sqlite_database, client, tmp_path)
 
 
 async def request_of(shop: BatchShop, file: Path, text: str) -> BatchRequest:

@@ -11,14 +11,12 @@ from order_system.domain.order import FirstAttempts, Flow
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 
-pytestmark = pytest.mark.skips_time
-
 SECONDS = 180
 
 
 @pytest.fixture
-def shop(temporal: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
-    return BatchShop(sqlite_database, temporal, tmp_path)
+def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
+    return BatchShop(sqlite_database, client, tmp_path)
 
 
 async def test_retry_runs_only_what_failed(shop: BatchShop, tmp_path: Path) -> None:

@@ -3,21 +3,18 @@
 import asyncio
 from pathlib import Path
 
-import pytest
 from temporalio.client import Client
 
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
 
-pytestmark = pytest.mark.skips_time
-
 SECONDS = 180
 
 
 async def test_an_order_whose_rows_stand_apart_is_neither_charged_nor_shipped(
-    temporal: Client, sqlite_database: Database, tmp_path: Path
+    client: Client, sqlite_database: Database, tmp_path: Path
 ) -> None:
-    shop = BatchShop(sqlite_database, temporal, tmp_path)
+    shop = BatchShop(sqlite_database, client, tmp_path)
     name = f"apart-{shop.task_queue}"
     rows = [row(f"{name}-1"), row(f"{name}-2"), row(f"{name}-1", sku="SECOND-LINE")]
     request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows), page_bytes=1)

@@ -20,8 +20,6 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stage import Staged
 from tests.fixtures.steering.retries import retry_effects
 
-pytestmark = pytest.mark.skips_time
-
 WAIT_SECONDS = 60
 SOON = timedelta(milliseconds=10)
 

@@ -20,7 +20,7 @@ from tests.fixtures.shops.watched import WAIT_SECONDS
 from tests.fixtures.steering.cancels import the_child_hears_of_it
 from tests.fixtures.steering.waiting import eventually
 
-pytestmark = [pytest.mark.skips_time, pytest.mark.usefixtures("calls_may_be_held")]
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
 _references = count(1)
 
@@ -127,7 +127,6 @@ async def test_what_was_taken_is_refunded_if_the_parcel_never_goes(shop: Shop, p
     assert undo_of_payment(progress) == "refunded 1,059.97 USD"
 
 
-@pytest.mark.real_server
 @pytest.mark.parametrize("landed", [True, False])
 async def test_a_void_waits_for_nobody_and_binds_a_capture_that_is_late(shop: Shop, landed: bool) -> None:
     """The order is terminated while its capture is at the gateway, and settled meanwhile."""

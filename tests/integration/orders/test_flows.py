@@ -19,8 +19,6 @@ from tests.fixtures.shops.batch_shop import HEADER, BatchShop, row, write_orders
 from tests.fixtures.shops.flows import flow_in_history
 from tests.fixtures.shops.shop import Shop, an_order
 
-pytestmark = pytest.mark.skips_time
-
 
 @pytest.mark.parametrize(
     ("of_order", "of_client", "runs"),
@@ -45,22 +43,22 @@ async def test_an_orders_own_flow_wins_over_the_settings(
 
 @pytest.mark.parametrize(("of_batch", "of_client"), [(Flow.PARALLEL, None), (None, Flow.PARALLEL)])
 async def test_a_batch_gives_its_flow_to_its_orders(
-    temporal: Client, sqlite_database: Database, tmp_path: Path, of_batch: Flow | None, of_client: Flow | None
+    client: Client, sqlite_database: Database, tmp_path: Path, of_batch: Flow | None, of_client: Flow | None
 ) -> None:
-    shop, order_id = BatchShop(sqlite_database, temporal, tmp_path), an_order().order_id
+    shop, order_id = BatchShop(sqlite_database, client, tmp_path), an_order().order_id
     shop.batches.defaults = Handling(flow=of_client)
     async with shop.open():
         file = write_orders(tmp_path / "orders.csv", [row(order_id)])
         progress = await shop.run(await shop.request(f"flow-{order_id}", file, flow=of_batch))
     assert progress.counts.fulfilled == 1
-    assert await flow_in_history(temporal, order_id) == Flow.PARALLEL
+    assert await flow_in_history(client, order_id) == Flow.PARALLEL
 
 
 async def test_an_orders_own_column_wins_over_its_batch(
-    temporal: Client, sqlite_database: Database, tmp_path: Path
+    client: Client, sqlite_database: Database, tmp_path: Path
 ) -> None:
     shop, ids = (
-        BatchShop(sqlite_database, temporal, tmp_path),
+        BatchShop(sqlite_database, client, tmp_path),
         [f"FLOW-COLUMN-{number}" for number in range(3)],
     )
     told = zip(ids, ("sequential", "", "both"), strict=True)
@@ -70,7 +68,7 @@ async def test_an_orders_own_column_wins_over_its_batch(
         request = await shop.request("flow-column", tmp_path / "orders.csv", flow=Flow.PARALLEL)
         progress = await shop.run(request)
     assert (progress.counts.fulfilled, progress.counts.rejected) == (2, 1)
-    assert [await flow_in_history(temporal, order_id) for order_id in ids[:2]] == list(Flow)
+    assert [await flow_in_history(client, order_id) for order_id in ids[:2]] == list(Flow)
     page = read_page(request.file, request.file.start, [str(tmp_path)])
     assert [problem.reason for problem in page.problems] == [
         "line 4, flow: must be 'sequential' or 'parallel'"

@@ -16,8 +16,6 @@ from order_system.orders.on_server import TemporalOrderRuns
 from tests.fixtures.shops.abandoned import ended
 from tests.fixtures.shops.shop import Shop, an_order
 
-pytestmark = pytest.mark.skips_time
-
 
 @pytest.fixture
 async def refused(shop: Shop) -> AsyncIterator[tuple[Order, Order, str]]:

@@ -25,7 +25,7 @@ from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
-pytestmark = [pytest.mark.skips_time, pytest.mark.usefixtures("calls_may_be_held")]
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
 CALLS = {Step.PAYMENT: "charge", Step.INVENTORY: "reserve"}
 REFUSALS = {Step.PAYMENT: PaymentDeclined, Step.INVENTORY: OutOfStock}
@@ -153,7 +153,6 @@ async def test_of_two_refusals_one_is_the_cause(shop: Shop) -> None:
     assert f"no {progress.failed_step}" in (progress.reason or "")
 
 
-@pytest.mark.real_server
 @pytest.mark.parametrize("ended", CALLS)
 async def test_a_child_that_is_terminated_undoes_the_order(
     shop: Shop, ended: Step, monkeypatch: pytest.MonkeyPatch
@@ -176,7 +175,6 @@ async def test_a_child_that_is_terminated_undoes_the_order(
     assert states(progress)[BESIDE[ended]] == StepState.CANCELLED
 
 
-@pytest.mark.real_server
 @pytest.mark.parametrize(
     ("moment", "step"),
     [
@@ -259,7 +257,6 @@ async def test_a_cancel_gives_up_whatever_is_held(shop: Shop) -> None:
         assert (await undone(shop, order)).status == OrderStatus.CANCELLED
 
 
-@pytest.mark.real_server
 async def test_an_older_submission_is_settled_once_and_both_asked_again(shop: Shop) -> None:
     order = a_parallel_order()
     hold = shop.stage.hold("after charge")
@@ -275,7 +272,6 @@ async def test_an_older_submission_is_settled_once_and_both_asked_again(shop: Sh
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 @pytest.mark.parametrize("point", ["before charge", "after reserve", "after charge"])
 async def test_a_parent_that_is_reset_finds_what_both_have_done(shop: Shop, point: str) -> None:
     order = a_parallel_order()

@@ -12,7 +12,7 @@ from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import submitted, watched
 from tests.fixtures.steering.resets import forget
 
-pytestmark = [pytest.mark.skips_time, pytest.mark.usefixtures("calls_may_be_held")]
+pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
 
 async def test_a_running_order_is_found_and_other_content_is_a_conflict(shop: Shop) -> None:
@@ -66,7 +66,6 @@ async def test_a_failed_order_runs_again_with_another_card(
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_a_fulfilled_order_is_known_after_temporal_has_forgotten_it(shop: Shop) -> None:
     order = an_order()
     async with shop.open():
@@ -82,7 +81,6 @@ async def test_a_fulfilled_order_is_known_after_temporal_has_forgotten_it(shop: 
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 @pytest.mark.parametrize("point", ["before charge", "after charge", "after reserve", "after buy_label"])
 async def test_a_terminated_order_is_settled_by_its_next_submission(shop: Shop, point: str) -> None:
     order = an_order()
@@ -102,7 +100,6 @@ async def test_a_terminated_order_is_settled_by_its_next_submission(shop: Shop, 
     await shop.assert_clean()
 
 
-@pytest.mark.real_server
 async def test_a_terminated_order_whose_parcel_is_gone_is_found_fulfilled(shop: Shop) -> None:
     order = an_order()
     hold = shop.stage.hold("after dispatch")

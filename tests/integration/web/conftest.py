@@ -24,8 +24,8 @@ def unhurried(calls_may_be_held: None) -> None:
 
 
 @pytest.fixture
-def shop(temporal: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
-    return WebShop(sqlite_database, temporal, tmp_path)
+def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
+    return WebShop(sqlite_database, client, tmp_path)
 
 
 @pytest.fixture

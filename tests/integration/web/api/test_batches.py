@@ -14,8 +14,6 @@ from tests.fixtures.shops.flows import flow_in_history
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import WebShop, text_of
 
-pytestmark = pytest.mark.skips_time
-
 WAIT_SECONDS = 60
 CSV = {"Content-Type": "text/csv"}
 
@@ -43,7 +41,6 @@ async def all_rows(operator: AsyncClient, path: str, **params: Any) -> list[dict
             return rows
 
 
-@pytest.mark.real_server
 async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
     shop: WebShop, operator: AsyncClient
 ) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from httpx import AsyncClient
 
 from order_system.web.problems import TYPES
@@ -11,12 +10,9 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import AS_OPERATOR, WebShop, document
 
-pytestmark = pytest.mark.skips_time
-
 SECONDS = 60
 
 
-@pytest.mark.real_server
 async def test_lists_lead_to_their_next_page(shop: WebShop, operator: AsyncClient) -> None:
     async with shop.open():
         await shop.upload(operator, "pages", [row(f"PAGED-{number}") for number in range(3)])
@@ -54,7 +50,6 @@ async def test_an_order_that_has_not_changed_is_not_sent_again(shop: WebShop, op
     assert (changed.status_code, changed.json()["refunds"][0]["amount"]) == (200, "10.00")
 
 
-@pytest.mark.real_server
 async def test_what_can_be_read_can_be_asked_about(shop: WebShop) -> None:
     async with (
         shop.open(),

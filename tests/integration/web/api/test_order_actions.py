@@ -18,8 +18,6 @@ from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.reading import WAIT_SECONDS, read_when
 from tests.fixtures.web.web import AS_VIEWER, WebShop, document
 
-pytestmark = pytest.mark.skips_time
-
 CARD = "4111 1111 1111 1111"
 HOUR = timedelta(hours=1)
 
@@ -70,7 +68,6 @@ async def test_a_cancel_that_takes_long_is_answered_all_the_same(
     (await shop.accounts(order)).assert_undone()
 
 
-@pytest.mark.real_server
 async def test_a_stuck_undo_is_listed_and_resolved_by_the_holder_of_the_key(
     shop: WebShop, stuck_soon_and_for_long: None
 ) -> None:
@@ -148,7 +145,6 @@ async def test_an_answer_that_no_worker_hears_is_told(shop: WebShop, monkeypatch
     assert unheard.headers["retry-after"]
 
 
-@pytest.mark.real_server
 async def test_a_closed_order_is_forgotten_and_its_page_says_why(shop: WebShop) -> None:
     order = an_order()
     held = shop.stage.hold("before reserve")

@@ -4,7 +4,6 @@ import asyncio
 import json
 from datetime import timedelta
 
-import pytest
 from httpx import AsyncClient
 
 from order_system.domain.messages import OrderStatus
@@ -12,13 +11,10 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.reading import read_when
 from tests.fixtures.web.web import WebShop, document
 
-pytestmark = pytest.mark.skips_time
-
 CARD = "4111 1111 1111 1111"
 HOUR = timedelta(hours=1)
 
 
-@pytest.mark.real_server
 async def test_an_order_is_taken_read_with_its_timeline_and_told_again(shop: WebShop) -> None:
     order = an_order()
     async with shop.open(), shop.browsing() as browser:
