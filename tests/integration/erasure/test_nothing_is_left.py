@@ -42,8 +42,9 @@ async def _run(system: OrderSystem, address: str, batch: str, orders: list[Order
         by_hand, by_file = orders[::2], orders[1::2]
         rows = [_row(order) for order in by_file]
         file = write_orders(system.settings.data_dir / f"{batch}.csv", rows)
-        upload = await Uploads(system.settings.uploads).store(batch, _chunks(file))
-        await batches.start(BatchRequest(name=batch, file=await system.files.inspect(str(upload.path))))
+        async with Uploads(system.settings.uploads).received(batch, _chunks(file)) as upload:
+            lasting = str(await upload.keep())
+        await batches.start(BatchRequest(name=batch, file=await system.files.inspect(lasting)))
         await asyncio.gather(*map(client.submit, by_hand))
         async for progress in batches.watch(batch):
             assert progress.counts.rejected == 0
