@@ -88,6 +88,17 @@ def test_a_reason_tells_the_cure(tmp_path: Path, changes: dict[str, str], sectio
     assert {line.unit_price for line in order.lines} == {850}
 
 
+@pytest.mark.parametrize("price", ["1\u202f234,50", "1\u00a0234,50", "1 234,50 €", "1'234,50", "1.234,50"])
+def test_a_comma_behind_thousands_has_its_cure_told_however_these_are_divided(
+    tmp_path: Path, price: str
+) -> None:
+    content = csv_text(row(unit_price=price, currency="EUR"))
+    (reason,) = read(tmp_path, content).reasons
+    assert reason.endswith('; a profile that says decimal = "," reads a comma there')
+    order = read(tmp_path, content, profile=parse_profile('decimal = ","')).order("A-1")
+    assert [line.unit_price for line in order.lines] == [123_450]
+
+
 def test_a_sum_below_an_order_is_told_as_what_it_may_be(tmp_path: Path) -> None:
     for total in ("", "999.99"):
         (reason,) = read(tmp_path, csv_text(row(total=total), further_row("", sku=""))).reasons
