@@ -14,7 +14,7 @@ from order_system.cli.app import run_command
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.order import Order
-from order_system.infra.logs import configure_logging
+from order_system.infra.logs import configure_logging, log_file
 from order_system.infra.sealing.ring import KeyFile
 from order_system.infra.settings import load_settings
 from order_system.infra.temporal.connection import connect
@@ -85,7 +85,7 @@ async def test_of_ten_orders_out_of_thirty_nothing_is_left(
 
     old = keys.add(OLD)
     async with EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server:
-        configure_logging(settings, file=folder / "worker.log")
+        configure_logging(settings, file=log_file(folder / "worker.log"))
         async with open_order_system(settings) as system:
             await _run(system, server.address, "old", orders[:10])
             before = carved(rows_of(folder / "temporal.db"))
