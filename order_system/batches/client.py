@@ -3,9 +3,10 @@ of each line, which need no server, are in `reports.py`."""
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -93,9 +94,16 @@ class BatchClient(BatchReports):
             # That run, and no newer one: it may have ended meanwhile, and another been started.
             run = self._temporal.get_workflow_handle(handle.id, run_id=handle.result_run_id)
             memo = await (await run.describe(rpc_timeout=policy.RPC)).memo()
-        if memo.get(_CHECKSUM) != request.file.sha256:
-            raise OrderConflict(f"batch {request.name} is running with another file: choose another name")
+        _check_same(request.name, memo, request.file.sha256)
         return memo.get(_STARTED_BY) == ours
+
+    async def check_free(self, name: str, sha256: str) -> None:
+        """Raise OrderConflict if the batch is running with another file: before this one is kept for it."""
+        with suppress(UnknownBatch):
+            async with self._asking(name) as batch:
+                described = await batch.describe(rpc_timeout=policy.RPC)
+            if described.status is WorkflowExecutionStatus.RUNNING:
+                _check_same(name, await described.memo(), sha256)
 
     async def retry(self, name: str) -> bool:
         """Run again what failed, was cancelled or was terminated, from the same file. Raises UnknownBatch."""
@@ -233,6 +241,11 @@ class BatchClient(BatchReports):
                 if not says_there_is_none(error):
                     raise
                 raise UnknownBatch(f"no batch {name} is running, or the server has forgotten it") from None
+
+
+def _check_same(name: str, memo: Mapping[str, Any], sha256: str) -> None:
+    if memo.get(_CHECKSUM) != sha256:
+        raise OrderConflict(f"batch {name} is running with another file: choose another name")
 
 
 async def _why(batch: WorkflowHandle[BatchFulfillmentWorkflow, BatchProgress]) -> str:

@@ -155,14 +155,18 @@ class Screen:
 
 
 @contextmanager
-def written_whole(name: str | Path) -> Generator[IO[str]]:
-    """Yield a file that appears only when all of it is written. Raises InvalidUsage."""
+def written_whole(name: str | Path, *, is_new: bool = False) -> Generator[IO[str]]:
+    """Yield a file that appears only when all of it is written; if `is_new`, never over an old one. Raises
+    InvalidUsage."""
     path = Path(name)
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # another may write it, too
     try:
         with unfinished.open("x", encoding="utf-8", newline="") as file:
             yield file
-        unfinished.replace(path)
+        if is_new:
+            path.hardlink_to(unfinished)
+        else:
+            unfinished.replace(path)
     except OSError as failure:
         raise InvalidUsage(f"{name} cannot be written: {failure.strerror}") from None
     finally:

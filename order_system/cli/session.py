@@ -20,7 +20,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
 from order_system.infra.changes import CHANGES
 from order_system.infra.links import UiLinks
-from order_system.infra.logs import configure_logging
+from order_system.infra.logs import configure_logging, log_file
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.telemetry.process import SHORT, TELEMETRY
 from order_system.infra.temporal.connection import connect, outlasting, reaching_server
@@ -149,7 +149,7 @@ async def embedded_session(
     """Run a worker on the embedded server. Raises EmbeddedServerFailed, InvalidSettings, DatabaseUnready."""
     async with server:
         # The worker's lines would break up the display, which shows the same.
-        configure_logging(settings, file=worker_log(settings))
+        configure_logging(settings, file=log_file(worker_log(settings), is_first=server.owned))
         temporal = await connect(server.address, server.namespace)
         async with open_order_system(settings) as system:
             if not server.owned:

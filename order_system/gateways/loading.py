@@ -275,7 +275,7 @@ def _check(port: Port, name: str, gateway: object) -> None:
         method = getattr(gateway, each)
         is_bare = inspect.ismethod(method) and not hasattr(method, "__wrapped__")  # a decorator may await
         if is_bare and not inspect.iscoroutinefunction(method):
-            cure = f"make it `async def {each}`"
+            cure = f"make it `async def {each}`; if it hands on another async call, `return await` that"
             raise InvalidSettings(f"{setting}: {each} of a {kind} is not awaited: {cure}")
         _, *given = inspect.signature(getattr(protocol, each)).parameters.values()
         named = {one.name: None for one in given if one.kind is one.KEYWORD_ONLY}

@@ -39,10 +39,12 @@ _STEP_OF_UNDO = {**STEP_UNDONE_BY, "void_abandoned": PIVOT}
 """The step of each undo: undos run in the order's own workflow or the reconciler's, whose ID has no step."""
 
 
-def configure_logging(settings: Settings, *, file: Path | None = None, process: int | None = None) -> None:
+def configure_logging(
+    settings: Settings, *, file: logging.Handler | None = None, process: int | None = None
+) -> None:
     """Log to stderr from now on: as JSON, or for people on a terminal. Idempotent.
 
-    `file` is for a process whose terminal shows something else: all lines go to that file, as JSON, and
+    `file` is for a process whose terminal shows something else: all lines go to that `log_file`, as JSON, and
     stderr gets only our own warnings. `process` is for one of several worker processes that share stderr:
     each line has this number. Lines about changes also go to `changes.log`, whatever the level.
     """
@@ -74,11 +76,18 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
         to_stderr.addFilter(
             lambda line: line.levelno >= logging.WARNING and line.name.startswith("order_system.")
         )
-        to_file = RotatingFileHandler(file, maxBytes=MAX_FILE_BYTES, backupCount=1, encoding="utf-8")
-        handlers[to_file] = as_json
+        handlers[file] = as_json
     changes = _ChangesFile(settings.data_dir / "changes.log", encoding="utf-8", delay=True)
     _log_to(logging.getLogger(), settings.log_level, handlers)
     _log_to(logging.getLogger(CHANGES), logging.INFO, {changes: as_json})
+
+
+def log_file(path: Path, *, is_first: bool = True) -> logging.Handler:
+    """Return what writes to a log file. Only the first of several processes begins a new one when it is full,
+    and the others follow: two that did so would throw away each other's lines."""
+    if is_first:
+        return RotatingFileHandler(path, maxBytes=MAX_FILE_BYTES, backupCount=1, encoding="utf-8")
+    return WatchedFileHandler(path, encoding="utf-8")
 
 
 def _quieten_libraries() -> None:

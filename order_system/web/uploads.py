@@ -1,7 +1,8 @@
 """Keeps uploaded files of orders below ORDER_DATA_DIR, where workers read them.
 
 A file's path is made of its content's hash and its batch's name, and of nothing else that was sent. So no
-name leads outside the folder, and a file sent twice is kept once. A file appears only when it is complete.
+name leads outside the folder, and a file sent twice is kept once. A file appears there only when it is
+complete and taken. Until then its request alone has it: what is refused is deleted, and nobody else's file.
 """
 
 import asyncio
@@ -10,8 +11,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,6 @@ from order_system.web import policy
 from order_system.web.services import Services
 
 WRITTEN_AT_ONCE = 1_000_000
-UNFINISHED = ".unfinished-"
-"""The prefix of a file that is not complete yet. Hidden files are never read as orders."""
 FOR_NOW = "for-now-"
 """The prefix of a folder that is deleted when its request ends."""
 
@@ -33,50 +32,43 @@ FOR_NOW = "for-now-"
 @dataclass(frozen=True)
 class Upload:
     path: Path
+    """Where it is while its request lasts."""
     sha256: str
-    is_new: bool
-    """False if the same file was here before: then a batch may be using it."""
+    _lasting: Path
 
-    def discard(self) -> None:
-        """Delete the file, unless somebody else may be reading it."""
-        if self.is_new:
-            self.path.unlink(missing_ok=True)
-            with suppress(OSError):  # another batch has the same file
-                self.path.parent.rmdir()
+    async def keep(self) -> Path:
+        """Keep the file, and return where: a batch may be using it, so no request deletes it. Raises
+        UploadFailed."""
+        with _as_upload_failed():
+            await asyncio.to_thread(_put, self.path, self._lasting)
+        return self._lasting
 
 
 class Uploads:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
 
-    async def store(
-        self,
-        name: str,
-        chunks: AsyncIterable[bytes],
-        file_format: FileFormat = FileFormat.CSV,
-        *,
-        for_now: bool = False,
-    ) -> Upload:
-        """Keep a file for the batch of this name. With `for_now`, keep it in a folder of its own, so that it
-        can be discarded while the same file is being run. Raises InvalidUsage for a bad name, UploadFailed if
-        the file cannot be kept, and whatever the chunks raise; then nothing is left behind."""
+    @asynccontextmanager
+    async def received(
+        self, name: str, chunks: AsyncIterable[bytes], file_format: FileFormat = FileFormat.CSV
+    ) -> AsyncGenerator[Upload]:
+        """Have a file for the batch of this name, for the length of the block; `keep` keeps it. Raises
+        InvalidUsage for a bad name, UploadFailed if it cannot be written, and whatever the chunks raise."""
         check_new_batch_name(name)
+        with _as_upload_failed():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            own = Path(tempfile.mkdtemp(prefix=FOR_NOW, dir=self._folder))
         try:
-            unfinished = await asyncio.to_thread(self._unfinished)
-            try:
-                sha256 = await _written(unfinished, chunks)
-                of_our_own = FOR_NOW + unfinished.name.removeprefix(UNFINISHED)
-                folder = self._folder / (of_our_own if for_now else sha256)
-                path = folder / _file_name(name, file_format)
-                is_new = await asyncio.to_thread(_put, unfinished, path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-        except OSError as failure:
-            raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
-        return Upload(path, sha256, is_new)
+            path = own / _file_name(name, file_format)
+            with _as_upload_failed():
+                path.touch(0o600)
+                sha256 = await _written(path, chunks)
+            yield Upload(path, sha256, self._folder / sha256 / path.name)
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
 
     def path_of(self, name: str, sha256: str, file_format: FileFormat = FileFormat.CSV) -> Path:
-        """Return the path of a file that was stored, to run it after its plan was shown. Raises InvalidUsage
+        """Return the path of a file that was kept, to run it after its plan was shown. Raises InvalidUsage
         for a bad name, and if there is no such file."""
         check_batch_name(name)
         path = self._folder / sha256 / _file_name(name, file_format)
@@ -85,23 +77,24 @@ class Uploads:
         return path
 
     def sweep(self) -> None:
-        """Delete what a killed process has left unfinished or kept for now: anything older than an upload or
-        a plan can be."""
-        oldest = time.time() - policy.UPLOAD_WITHIN.total_seconds()
-        for path in (*self._folder.glob(f"{UNFINISHED}*"), *self._folder.glob(f"{FOR_NOW}*")):
+        """Delete what a killed process has left: anything older than an upload and its plan can be."""
+        oldest = time.time() - 2 * policy.UPLOAD_WITHIN.total_seconds()
+        for path in self._folder.glob(f"{FOR_NOW}*"):
             with suppress(FileNotFoundError):  # another process may sweep, too
                 if path.stat().st_mtime < oldest:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    def _unfinished(self) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        handle, path = tempfile.mkstemp(prefix=UNFINISHED, dir=self._folder)
-        os.close(handle)
-        return Path(path)
+                    shutil.rmtree(path)
 
 
 def _file_name(name: str, file_format: FileFormat) -> str:
     return f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
+
+
+@contextmanager
+def _as_upload_failed() -> Generator[None]:
+    try:
+        yield
+    except OSError as failure:
+        raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
 
 
 async def _written(path: Path, chunks: AsyncIterable[bytes]) -> str:
@@ -122,22 +115,15 @@ async def _written(path: Path, chunks: AsyncIterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _put(unfinished: Path, path: Path) -> bool:
-    """Give the file its name once all of it is on disk. Returns whether it was not there before."""
-    with unfinished.open("rb") as file:
+def _put(path: Path, lasting: Path) -> None:
+    """Give the file its lasting name, too, once all of it is on disk."""
+    with path.open("rb") as file:
         os.fsync(file.fileno())
-    while True:
+    while path.exists() and not lasting.exists():
         with suppress(FileExistsError):  # `exist_ok` would look again, when the folder may be gone
-            path.parent.mkdir()
-        try:
-            path.hardlink_to(unfinished)  # unlike a rename, this replaces nothing
-        except FileExistsError:
-            return False
-        except FileNotFoundError:  # another request has just discarded the same file, and its folder
-            if not unfinished.exists():
-                raise
-            continue
-        return True
+            lasting.parent.mkdir()
+        with suppress(FileExistsError, FileNotFoundError):  # another request keeps the same, or forgets it
+            lasting.hardlink_to(path)  # unlike a rename, this replaces nothing
 
 
 # --- from an upload to a plan ---------------------------------------------------------------------

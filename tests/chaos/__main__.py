@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from order_system.domain.order import Capture, FirstAttempts, Flow
-from order_system.infra.logs import configure_logging
+from order_system.infra.logs import configure_logging, log_file
 from order_system.infra.settings import Settings
 from tests.chaos.arena import open_arena
 from tests.chaos.checks import judge
@@ -59,7 +59,7 @@ def arguments() -> argparse.Namespace:
 
 async def run(given: argparse.Namespace, plan: Plan, folder: Path) -> tuple[Summary, list[str]]:
     """The numbers, and the names of what was checked."""
-    configure_logging(Settings(log_level="ERROR", data_dir=folder), file=folder / "director.log")
+    configure_logging(Settings(log_level="ERROR", data_dir=folder), file=log_file(folder / "director.log"))
     async with open_arena(folder, pace=given.pace) as arena:
         arena.deployment = "chaos" if given.deployment else None
         done = await run_plan(

@@ -170,7 +170,7 @@ def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:
 
 def cure_of_comma(text: str) -> str:
     """Return the cure if a comma is why a text is no amount; else blank."""
-    is_comma = re.fullmatch(r"[^\d,]*[\d.]+,\d+\D*", text)
+    is_comma = re.fullmatch(r"[^\d,]*\d[\d.'\u2019 \u00a0\u202f]*,\d+\D*", text)
     return '; a profile that says decimal = "," reads a comma there' if is_comma else ""
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -26,7 +25,7 @@ from order_system.cli.batches.run import (
 from order_system.cli.batches.views import progress_table
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import CLEAN, INVALID, Embedded, Json
-from order_system.cli.screen import Screen
+from order_system.cli.screen import Screen, written_whole
 from order_system.cli.session import configured, open_session
 from order_system.domain import policy
 from order_system.domain.batch import ENDED, BatchRequest
@@ -78,7 +77,8 @@ async def profile(
     except FileRefused as refused:
         sample = [f"no order can be read yet: {refused}"]
     if out:
-        write_new(out, text)
+        with written_whole(out, is_new=True) as made:  # people edit profiles by hand
+            made.write(text)
     screen.answer({"profile": text, "sample": sample, "out": out})
     if not as_json:
         written = f"{out} is a first guess: check it" if out else text
@@ -215,19 +215,6 @@ async def outcome(
         document = await write_outcome(system, screen, name, output=output, rejects=rejects)
     screen.answer(document, outcome_view(document))
     return CLEAN
-
-
-def write_new(name: str | Path, text: str) -> None:
-    """Write a new file, never over an old one: people edit profiles by hand. Raises InvalidUsage."""
-    path, is_ours = Path(name), False
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            is_ours = True
-            file.write(text)
-    except OSError as failure:
-        if is_ours:
-            path.unlink()  # a part of it would refuse the same command, once the disk has room
-        raise InvalidUsage(f"{name} cannot be written: {failure.strerror}") from None
 
 
 @asynccontextmanager

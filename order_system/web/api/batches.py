@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from order_system.batches.files import ENCODINGS
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
-from order_system.domain.errors import AnswerRefused, OrderConflict, UnknownBatch
+from order_system.domain.errors import AnswerRefused, UnknownBatch
 from order_system.domain.listing import (
     PAGE_ROWS,
     BatchFilter,
@@ -104,24 +104,17 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
         raise UnsupportedMediaType(f"send the file as {CSV} or {JSON_LINES}")
     file_format = FileFormat.SHOPIFY if shopify else kind
     reading = reading_of(file_format, mapping, profile, encoding)
-    uploads = Uploads(services.settings.uploads)
-    file = await uploads.store(name, request.stream(), file_format, for_now=dry_run)
-    keep = False
-    try:
+    received = Uploads(services.settings.uploads).received(name, request.stream(), file_format)
+    async with received as file:
         ref = await inspected(services, file.path, name, reading)
         if dry_run:
             document = plan_document(name, await planned(services, ref))
             return JSONResponse(document.model_dump(mode="json"))
-        keep = True  # whatever is answered from here on, the batch may run
-        new = await services.batches.start(
-            BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
-        )
-    except OrderConflict:
-        keep = False
-        raise
-    finally:
-        if not keep:
-            file.discard()
+        await services.batches.check_free(name, file.sha256)
+        ref = ref.model_copy(update={"url": str(await file.keep())})
+    new = await services.batches.start(
+        BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
+    )
     batch = batch_started(name, new=new)
     return JSONResponse(batch.model_dump(mode="json"), 202, {"Location": batch.location})
 

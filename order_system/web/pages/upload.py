@@ -14,7 +14,7 @@ from order_system.batches.sample import sample_of
 from order_system.domain import policy as domain_policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.card_numbers import holds_card_number
-from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
+from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict
 from order_system.domain.ids import batch_name_for
 from order_system.domain.order import Capture, Flow, Handling
 from order_system.domain.order_file import FileFormat
@@ -104,12 +104,10 @@ async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()])
 async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
     """Keep the file, and return its SHA-256. On InvalidUsage, FileRefused and UploadFailed, keep nothing."""
     reading = asked.reading
-    file = await Uploads(services.settings.uploads).store(asked.name, _chunks(sent), asked.format)
-    try:
+    received = Uploads(services.settings.uploads).received(asked.name, _chunks(sent), asked.format)
+    async with received as file:
         await inspected(services, file.path, asked.name, reading)
-    except OrderSystemError:
-        file.discard()
-        raise
+        await file.keep()
     return file.sha256
 
 

@@ -14,7 +14,7 @@ from order_system.cli.app import run_command
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.order import Order
-from order_system.infra.logs import configure_logging
+from order_system.infra.logs import configure_logging, log_file
 from order_system.infra.sealing.ring import KeyFile
 from order_system.infra.settings import load_settings
 from order_system.infra.temporal.connection import connect
@@ -42,8 +42,9 @@ async def _run(system: OrderSystem, address: str, batch: str, orders: list[Order
         by_hand, by_file = orders[::2], orders[1::2]
         rows = [_row(order) for order in by_file]
         file = write_orders(system.settings.data_dir / f"{batch}.csv", rows)
-        upload = await Uploads(system.settings.uploads).store(batch, _chunks(file))
-        await batches.start(BatchRequest(name=batch, file=await system.files.inspect(str(upload.path))))
+        async with Uploads(system.settings.uploads).received(batch, _chunks(file)) as upload:
+            lasting = str(await upload.keep())
+        await batches.start(BatchRequest(name=batch, file=await system.files.inspect(lasting)))
         await asyncio.gather(*map(client.submit, by_hand))
         async for progress in batches.watch(batch):
             assert progress.counts.rejected == 0
@@ -84,7 +85,7 @@ async def test_of_ten_orders_out_of_thirty_nothing_is_left(
 
     old = keys.add(OLD)
     async with EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server:
-        configure_logging(settings, file=folder / "worker.log")
+        configure_logging(settings, file=log_file(folder / "worker.log"))
         async with open_order_system(settings) as system:
             await _run(system, server.address, "old", orders[:10])
             before = carved(rows_of(folder / "temporal.db"))

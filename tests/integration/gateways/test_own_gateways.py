@@ -242,7 +242,7 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
         (f"{HERE}:charges_alone", "has no buy_label, dispatch, void"),
         (f"{HERE}:knows_no_lines", r"argument 'lines'\): it is called as buy_label\(key, address=..., lines"),
         (f"{HERE}:closed", "has no factory for the carrier: name a function"),
-        (f"{HERE}:is_not_awaited", "void of a WaitsForNobody is not awaited: make it `async def void`$"),
+        (f"{HERE}:is_not_awaited", "make it `async def void`; if it hands on another async call, `return aw"),
     ],
 )
 async def test_what_cannot_be_had_is_told_in_one_line(

@@ -2,13 +2,12 @@
 
 import errno
 import resource
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
-from order_system.cli.batches.commands import write_new
 from order_system.cli.ending import run_to_exit_code
 from order_system.cli.options import ATTENTION
 from order_system.cli.screen import written_whole
@@ -27,21 +26,24 @@ def test_two_commands_that_write_one_file_at_once_each_write_all_of_it(tmp_path:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def _whole(path: Path, text: str) -> None:
-    with written_whole(path) as file:
-        file.write(text)
-
-
-@pytest.mark.parametrize("write", [_whole, write_new])
+@pytest.mark.parametrize("is_new", [False, True])
 def test_a_disk_that_is_full_leaves_nothing_in_the_way_of_the_same_command(
-    tmp_path: Path, write: Callable[[Path, str], None]
+    tmp_path: Path, *, is_new: bool
 ) -> None:
     path = tmp_path / "shop.toml"
+
+    def write(text: str) -> None:
+        with written_whole(path, is_new=is_new) as file:
+            file.write(text)
+
     with full_disk(), pytest.raises(InvalidUsage, match="cannot be written"):
-        write(path, "a" * 1_000)
+        write("a" * 1_000)
     assert list(tmp_path.iterdir()) == []
-    write(path, "a" * 1_000)
-    assert path.read_text() == "a" * 1_000
+    write("a" * 1_000)
+    with pytest.raises(InvalidUsage, match="File exists") if is_new else nullcontext():
+        write("b")
+    assert path.read_text() == ("a" * 1_000 if is_new else "b")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_is_told_as_what_it_is_wherever_it_is_met(capsys: pytest.CaptureFixture[str]) -> None:

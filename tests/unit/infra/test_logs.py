@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from activities.payment import PaymentActivities
 from activities.shipping import ShippingActivities
 from order_system.domain.errors import PaymentDeclined, RefundByHand
 from order_system.domain.order import Customer
-from order_system.infra.logs import configure_logging
+from order_system.infra import logs
+from order_system.infra.logs import configure_logging, log_file
 from order_system.infra.redaction import REDACTED
 from order_system.infra.settings import load_settings
 
@@ -69,6 +71,20 @@ def test_configuring_twice_does_not_repeat_lines(lines: Lines) -> None:
     logging.getLogger("anything").info("once")
 
     assert len(lines()) == 1
+
+
+def test_several_processes_that_share_a_log_file_lose_no_line_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "MAX_FILE_BYTES", 150)
+    path, written = tmp_path / "worker.log", [f"line {number:03}" for number in range(30)]
+    first, second = log_file(path), log_file(path, is_first=False)
+    for line in written:
+        handler = first if line.endswith("0") else second
+        handler.emit(logging.LogRecord("any", logging.INFO, "", 0, line, None, None))
+
+    assert [*tmp_path.glob("worker.log.*")] == [older := tmp_path / "worker.log.1"]
+    assert (older.read_text() + path.read_text()).splitlines() == written
 
 
 @pytest.mark.parametrize(

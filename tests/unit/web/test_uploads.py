@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from order_system.batches.files import OrderFiles
-from order_system.domain.errors import InvalidOrder, InvalidUsage, UploadFailed
+from order_system.domain.errors import InvalidUsage, UploadFailed
 from order_system.domain.order_file import FileFormat
 from order_system.web import policy
-from order_system.web.uploads import UNFINISHED, Uploads
+from order_system.web.uploads import Uploads
 from tests.fixtures.shops.batch_shop import row, write_orders
 
 CONTENT = b"order_id,sku\r\n" * 200_000
@@ -28,55 +28,42 @@ def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
+async def kept(uploads: Uploads, name: str, file_format: FileFormat = FileFormat.CSV) -> Path:
+    async with uploads.received(name, pieces(CONTENT), file_format) as file:
+        return await file.keep()
+
+
 async def test_a_file_is_kept_as_it_came_and_once(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path / "new" / "uploads")
 
-    first = await uploads.store("monday", pieces(CONTENT))
-    again = await uploads.store("monday", pieces(CONTENT, 7_000))
-    other = await uploads.store("tuesday", pieces(CONTENT), FileFormat.JSONL)
+    first = await kept(uploads, "monday")
+    before = first.stat().st_ino
+    again = await kept(uploads, "monday")
+    other = await kept(uploads, "tuesday", FileFormat.JSONL)
 
-    assert first.path.read_bytes() == CONTENT
-    assert first.sha256 == hashlib.sha256(CONTENT).hexdigest()
-    assert (first.is_new, again.is_new, other.is_new) == (True, False, True)
-    assert again.path == first.path == uploads.path_of("monday", first.sha256)
-    assert other.path.name == "tuesday.jsonl"
-    again.discard()
-    assert first.path.exists()
-    first.discard()
-    assert files_in(tmp_path) == [other.path]
+    assert first.read_bytes() == CONTENT
+    assert again == first == uploads.path_of("monday", hashlib.sha256(CONTENT).hexdigest())
+    assert (first.stat().st_ino, first.stat().st_mode & 0o777) == (before, 0o600)
+    assert other.name == "tuesday.jsonl"
+    assert sorted(files_in(tmp_path)) == sorted([first, other])
 
 
-async def test_the_same_file_at_once_is_new_to_one(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path)
-    stored = await asyncio.gather(*(uploads.store("monday", pieces(CONTENT)) for _ in range(6)))
-
-    assert sum(upload.is_new for upload in stored) == 1
-    assert len(files_in(tmp_path)) == 1
-
-
-async def test_what_is_kept_for_now_is_nobody_elses(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path)
-    lasting, *for_now = await asyncio.gather(
-        uploads.store("monday", pieces(CONTENT)),
-        *(uploads.store("monday", pieces(CONTENT), for_now=True) for _ in range(3)),
-    )
-
-    assert len({upload.path for upload in (lasting, *for_now)}) == 4
-    for upload in for_now:
-        upload.discard()
-    assert files_in(tmp_path) == [lasting.path]
-    assert list(tmp_path.iterdir()) == [lasting.path.parent]
-
-
-async def test_storing_and_discarding_at_once_loses_nobodys_file(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path)
+async def test_a_file_that_is_refused_takes_no_other_along(tmp_path: Path) -> None:
+    """The same bytes under the same name: one request keeps them, the others refuse them, or only plan."""
+    uploads, taken = Uploads(tmp_path), asyncio.Event()
 
     async def refused() -> None:
-        (await uploads.store("refused", pieces(CONTENT))).discard()
+        async with uploads.received("monday", pieces(CONTENT)):
+            await taken.wait()
 
-    kept, *_ = await asyncio.gather(uploads.store("monday", pieces(CONTENT)), *(refused() for _ in range(8)))
+    others = [asyncio.create_task(refused()) for _ in range(3)]
+    lasting, same = await asyncio.gather(kept(uploads, "monday"), kept(uploads, "monday"))
+    taken.set()
+    await asyncio.gather(*others)
 
-    assert files_in(tmp_path) == [kept.path]
+    assert lasting == same
+    assert files_in(tmp_path) == [lasting]
+    assert list(tmp_path.iterdir()) == [lasting.parent]
 
 
 async def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
@@ -85,7 +72,8 @@ async def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
         raise ConnectionResetError("gone")
 
     with pytest.raises(UploadFailed):
-        await Uploads(tmp_path).store("monday", breaking_off())
+        async with Uploads(tmp_path).received("monday", breaking_off()):
+            raise AssertionError
 
     assert files_in(tmp_path) == []
 
@@ -98,7 +86,11 @@ async def test_what_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    storing = asyncio.create_task(Uploads(tmp_path).store("monday", for_ever()))
+    async def store() -> None:
+        async with Uploads(tmp_path).received("monday", for_ever()):
+            raise AssertionError
+
+    storing = asyncio.create_task(store())
     await asyncio.wait_for(begun.wait(), 60)
     storing.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -114,7 +106,7 @@ async def test_bad_names_touch_nothing(tmp_path: Path, name: str) -> None:
     uploads = Uploads(tmp_path / "uploads")
 
     with pytest.raises(InvalidUsage, match="is no name for a batch"):
-        await uploads.store(name, pieces(CONTENT))
+        await kept(uploads, name)
     with pytest.raises(InvalidUsage, match="is no name for a batch"):
         uploads.path_of(name, "0" * 64)
     assert not (tmp_path / "uploads").exists()
@@ -124,47 +116,33 @@ async def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UploadFailed, match="the file cannot be kept: Not a directory"):
-        await Uploads(tmp_path / "file" / "uploads").store("monday", pieces(CONTENT))
+        await kept(Uploads(tmp_path / "file" / "uploads"), "monday")
 
 
-async def test_uploads_are_read_though_their_folder_is_hidden_and_what_is_unfinished_is_not(
-    tmp_path: Path,
-) -> None:
+async def test_uploads_are_read_though_their_folder_is_hidden(tmp_path: Path) -> None:
     folder = tmp_path / ".data" / "uploads"
-    uploads, files = Uploads(folder), OrderFiles([str(folder), str(tmp_path)])
+    files = OrderFiles([str(folder), str(tmp_path)])
     content = write_orders(tmp_path / "orders.csv", [row("U-1")]).read_bytes()
-    upload = await uploads.store("monday", pieces(content))
-    unfinished = folder / f"{UNFINISHED}x"
-    unfinished.write_bytes(content)
+    async with Uploads(folder).received("monday", pieces(content)) as file:
+        for_now = await files.inspect(str(file.path))
+        lasting = await files.inspect(str(await file.keep()))
 
-    assert (await files.inspect(str(upload.path))).sha256 == upload.sha256
-    with pytest.raises(InvalidOrder, match="hidden files"):
-        await files.inspect(str(unfinished))
+    assert for_now.sha256 == lasting.sha256 == file.sha256
 
 
-async def test_what_was_kept_for_now_by_a_killed_process_is_swept_away_too(tmp_path: Path) -> None:
+async def test_what_a_killed_process_left_is_swept_away_and_what_goes_on_is_not(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path)
-    left = await uploads.store("monday", pieces(CONTENT), for_now=True)
-    going_on = await uploads.store("monday", pieces(CONTENT), for_now=True)
-    lasting = await uploads.store("monday", pieces(CONTENT))
-    old = time.time() - policy.UPLOAD_WITHIN.total_seconds() - 1
-    for path in (left.path.parent, lasting.path.parent, lasting.path):
-        os.utime(path, (old, old))
+    lasting = await kept(uploads, "monday")
+    async with (
+        uploads.received("monday", pieces(CONTENT)) as left,
+        uploads.received("monday", pieces(CONTENT)) as going_on,
+    ):
+        old = time.time() - 2 * policy.UPLOAD_WITHIN.total_seconds() - 1
+        for path in (left.path.parent, lasting.parent, lasting):
+            os.utime(path, (old, old))
 
-    uploads.sweep()
+        uploads.sweep()
+        Uploads(tmp_path / "not-there").sweep()
 
-    assert sorted(files_in(tmp_path)) == sorted([going_on.path, lasting.path])
-    assert not left.path.parent.exists()
-
-
-def test_what_a_killed_process_left_is_swept_away_and_what_goes_on_is_not(tmp_path: Path) -> None:
-    left, going_on = tmp_path / f"{UNFINISHED}old", tmp_path / f"{UNFINISHED}new"
-    for path in (left, going_on):
-        path.write_bytes(b"x")
-    old = time.time() - policy.UPLOAD_WITHIN.total_seconds() - 1
-    os.utime(left, (old, old))
-
-    Uploads(tmp_path).sweep()
-    Uploads(tmp_path / "not-there").sweep()
-
-    assert files_in(tmp_path) == [going_on]
+        assert sorted(files_in(tmp_path)) == sorted([going_on.path, lasting])
+        assert not left.path.parent.exists()

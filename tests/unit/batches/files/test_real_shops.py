@@ -65,7 +65,7 @@ def test_what_ebay_collects_may_be_beside_the_total(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "section", "cure"),
     [
-        ({"unit_price": "8,50"}, "", 'decimal = ","'),
+        *(({"unit_price": text}, "", 'decimal = ","') for text in ("8,50", "1\u202f234,50", "1'234,50")),
         ({"quantity": "2", "unit_price": "17", "total": "17"}, "[meaning]\n", 'unit_price = "line total"'),
         ({"shipping_fee": "5.00", "total": "27.00"}, "[meaning]\n", 'shipping_fee = "per line"'),
         ({"tax": "1", "quantity": "1.0", "total": "19.00"}, "[meaning]\n", 'tax = "per line"'),
@@ -85,7 +85,7 @@ def test_a_reason_tells_the_cure(tmp_path: Path, changes: dict[str, str], sectio
     assert f"a profile says {cure}" in reason or f"a profile that says {cure}" in reason
     profile = parse_profile(section + cure.replace(" and ", "\n"))
     order = read(tmp_path, content, profile=profile).order("A-1")
-    assert {line.unit_price for line in order.lines} == {850}
+    assert {line.unit_price for line in order.lines} == {123_450 if "234,50" in str(changes) else 850}
 
 
 def test_a_sum_below_an_order_is_told_as_what_it_may_be(tmp_path: Path) -> None:
