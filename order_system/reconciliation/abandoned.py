@@ -69,7 +69,10 @@ class AbandonedOrders:
         adopted = await self._book.adopt(server, here, who=who, note=note, at=datetime.now(UTC))
         if adopted is None:
             known = ", ".join(each.server for each in await self.stranded()) or "none"
-            raise InvalidUsage(f"the book knows of no server {server[:80]}; others with open orders: {known}")
+            raise InvalidUsage(
+                f"the book has nothing of a server {server[:80]}, or all of it is adopted already; "
+                f"others with open orders: {known}"
+            )
         return adopted
 
     async def _pages(

@@ -202,9 +202,7 @@ async def adopt(
         {"server": server, "adopted": adopted},
         f"{so_many(adopted, 'submission was', 'submissions were')} adopted. "
         "The reconciler settles what is open with its next run; "
-        "`python starter.py reconcile` does it now"
-        if adopted
-        else f"nothing is to be done: what {server} had left open is adopted already",
+        "`python starter.py reconcile` does it now",
     )
     return CLEAN
 
