@@ -194,8 +194,7 @@ def test_an_adoption_says_how_many_submissions_and_what_settles_them(
     assert [order["status"] for order in left] == ["terminated", "terminated"]
     again = starter("adopt", first, "--yes", env=shop)
     assert again.code == 2
-    told = f"the book has nothing of a server {first}, or all of it is adopted already; others with open orders: none"
-    assert told in again.err
+    assert f"nothing of a server {first}, or all of it is adopted already; others with open" in again.err
 
 
 def test_a_held_order_is_listed_and_answered_by_the_commands_that_are_shown(shop: Env) -> None:
