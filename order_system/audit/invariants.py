@@ -171,11 +171,11 @@ def status_agrees_with_journal(books: Books) -> Iterator[str]:
         for effect in {*NEEDED, account.takes_money} if account.fulfilled else ():
             entry = account.journal.get(effect)
             if entry is None or entry.state not in (EffectState.DONE, EffectState.HANDLED):
-                state = "missing" if entry is None else _in_words(entry.state)
+                state = "missing" if entry is None else entry.state.words
                 yield f"{account.at(effect)}: by the book the order is fulfilled, its {effect} {state}"
         for effect, entry in account.journal.items() if account.undone else ():
             if entry.held and effect is not Effect.NOTIFY:
-                state = _in_words(entry.state)
+                state = entry.state.words
                 yield f"{account.at(effect)}: by the book the order is undone, its {effect} {state}"
 
 
@@ -184,10 +184,6 @@ def completed_is_closed(books: Books) -> Iterator[str]:
     for account in books.accounts:
         if account.key in books.completed:
             yield f"{account}: its workflow has completed, and the book has it open"
-
-
-def _in_words(state: EffectState) -> str:
-    return state.name.lower().replace("_", " ")
 
 
 # --- the book and the world agree -----------------------------------------------------------------

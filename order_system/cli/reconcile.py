@@ -49,8 +49,8 @@ def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
     if table.row_count:
         yield table
     yield Text(
-        f"{report.submissions_looked_at} open in the book: {report.left_alone.count} with an open workflow "
-        f"left alone, {report.settled.count} settled, {report.fulfilled.count} found fulfilled, "
+        f"{report.submissions_looked_at} open on this server: {report.left_alone.count} with an open "
+        f"workflow left alone, {report.settled.count} settled, {report.fulfilled.count} found fulfilled, "
         f"{report.not_yet.count} not yet"
     )
     if report.keys_asked:

@@ -126,9 +126,8 @@ async def open_session(
 
 
 async def server_if_any(settings: Settings) -> Client:
-    """Return a client that connects with its first call, for commands that the book alone can answer. Raises
-    ServerUnreachable if a worker is at work here for a server that does not answer."""
-    return await server_of_a_worker(settings.book_folder) or await connect(lazy=True)
+    """Return a client that connects with its first call, for commands that the book alone can answer."""
+    return await server_of_a_worker(settings.book_folder, lazy=True) or await connect(lazy=True)
 
 
 async def _connected(embedded: EmbeddedServer) -> Client:

@@ -28,6 +28,10 @@ class EffectState(StrEnum):
     HANDLED = "handled"
     """A person handled it: it is undone; but a commit, or a dispatch with a receipt, has happened."""
 
+    @property
+    def words(self) -> str:
+        return self.name.lower().replace("_", " ")
+
 
 class SubmissionStatus(StrEnum):
     OPEN = "open"

@@ -40,10 +40,18 @@ class Refund(Answer):
 
     def __str__(self) -> str:
         """For people, in one line."""
+        return f"{self._told(self.detail)}: {self.note}"
+
+    @property
+    def without_notes(self) -> str:
+        """The same where no note may be: what a person has written may name the customer."""
+        return self._told("" if self.state is RefundState.HANDLED else self.detail)
+
+    def _told(self, detail: str) -> str:
         amount = format_amount(self.amount, self.currency) if self.amount else "all that is left"
         what = amount + (f" for {self.sku}" if self.sku else "")
-        came_to = f"{self.state} {what}" + (f" ({self.detail})" if self.detail else "")
-        asked = f"asked for by {self.who} on {self.asked_at:%Y-%m-%d %H:%M} UTC: {self.note}"
+        came_to = f"{self.state} {what}" + (f" ({detail})" if detail else "")
+        asked = f"asked for by {self.who} on {self.asked_at:%Y-%m-%d %H:%M} UTC"
         return f"refund {self.refund_id}: {came_to}, {asked}"
 
 

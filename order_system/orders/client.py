@@ -207,10 +207,17 @@ class OrderClient(Relatives):
 
     @noted("cancel")
     async def cancel(self, order_id: str) -> tuple[CancelAnswer, OrderProgress]:
-        """Ask for a cancel and wait for the answer. A stuck undo is not waited for. Raises UnknownOrder."""
+        """Ask for a cancel and wait for the answer. A stuck undo is not waited for.
+
+        Raises UnknownOrder, and ServerUnreachable, also if the order is open on another server than ours."""
         before = await self.status(order_id)
         if before.closed:
             return CancelAnswer.ALREADY_CLOSED, before
+        if before.run_id is None:  # the book alone knows it
+            raise ServerUnreachable(
+                f"{order_id} is open on another Temporal server, and can be cancelled only there "
+                "(`attention` lists that server)"
+            )
         async with reaching_server():
             order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
             if not await _request_cancel(order):

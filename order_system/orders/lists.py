@@ -66,7 +66,7 @@ class OrderLists:
         runs and the book does not know: a batch has just begun them, or a client died before it could note
         them. The first page of terminated orders begins with those that nobody has settled yet.
 
-        Raises InvalidCursor."""
+        Raises InvalidCursor, and ServerUnreachable if only the orders that need attention are wanted."""
         is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
         in_book = SubmissionStatus.OPEN if is_open else status and SubmissionStatus(status.value)
         wanted = replace(wanted, status=in_book)
@@ -118,22 +118,30 @@ class OrderLists:
         ]
 
     async def counts(self) -> dict[OrderStatus, int]:
-        """Count the orders by status. A status without orders is 0."""
+        """Count the orders by status. A status without orders is 0. If no server answers, `needs_attention`
+        is not there, and those orders are among the running ones."""
         found = await self.book.order_counts()
-        waiting, still_open = 0, found[SubmissionStatus.OPEN]
+        ours = {OrderStatus.RUNNING: found[SubmissionStatus.OPEN]}
         query = visibility.all_of(self._ours, _WAITING)
-        async with if_it_answers_soon():  # else none is known to wait
+        async with if_it_answers_soon():
             counted = await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)
-            waiting = min(counted.count, still_open)
-        ours = {OrderStatus.NEEDS_ATTENTION: waiting, OrderStatus.RUNNING: still_open - waiting}
+            waiting = min(counted.count, ours[OrderStatus.RUNNING])
+            ours[OrderStatus.NEEDS_ATTENTION] = waiting
+            ours[OrderStatus.RUNNING] -= waiting
         return {
             status: ours[status] if status in ours else found[SubmissionStatus(status.value)]
             for status in OrderStatus
+            if status is not OrderStatus.NEEDS_ATTENTION or status in ours
         }
 
     async def waiting_ids(self) -> set[str]:
-        """Return the orders that need attention, WAITING_LISTED at most. Empty if no server answers."""
-        return await self._ids_where(_WAITING, limit=WAITING_LISTED)
+        """Return the orders that need attention, WAITING_LISTED at most. Raises ServerUnreachable."""
+        query = visibility.all_of(self._ours, _WAITING)
+        async with answering_soon():
+            found = self.temporal.list_workflows(
+                query, limit=WAITING_LISTED, rpc_timeout=policy.WAITING_ASKED
+            )
+            return {order_id_in(run.id) async for run in found}
 
     async def waiting_by_batch(self) -> Counter[str | None]:
         """How many of them each batch has."""
@@ -148,7 +156,7 @@ class OrderLists:
         cursor: str | None = None,
         limit: int = PAGE_ROWS,
     ) -> Page[BatchOrder]:
-        """Return a page of a batch's orders by order ID, else like `orders`. UnknownBatch, InvalidCursor."""
+        """Return a page of a batch's orders by order ID, else like `orders`. Also raises UnknownBatch."""
         among = await self.waiting_ids() if status is LineStatus.NEEDS_ATTENTION else None
         page = await self.book.batch_orders(name, status, among=among, cursor=cursor, limit=limit)
         return await self._with_server_state(page, status)
@@ -232,8 +240,19 @@ def _summary(order_id: str, run: WorkflowExecution) -> OrderSummary:
 
 
 @asynccontextmanager
-async def if_it_answers_soon() -> AsyncGenerator[None]:
-    """Leave the block if the server does not answer soon. The SDK itself retries beyond a call's time-out."""
-    with suppress(ServerUnreachable, TimeoutError):
+async def answering_soon() -> AsyncGenerator[None]:
+    """Raises ServerUnreachable if the server does not answer soon: the SDK itself retries beyond a call's
+    time-out."""
+    try:
         async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
+            yield
+    except TimeoutError as late:
+        raise ServerUnreachable("the Temporal server does not answer") from late
+
+
+@asynccontextmanager
+async def if_it_answers_soon() -> AsyncGenerator[None]:
+    """Leave the block if the server does not answer soon."""
+    with suppress(ServerUnreachable):
+        async with answering_soon():
             yield

@@ -72,10 +72,10 @@ class Refunds:
         if asked.amount and (asked.amount, asked.sku) != (refund.amount, refund.sku):
             raise RefundRefused(
                 f"{order_id}: that ID has been used before, for another refund, and nothing more is given "
-                f"back; give this one another ID. The first is {refund}"
+                f"back; give this one another ID. The first is {refund.without_notes}"
             )
         if refund.state is RefundState.REFUSED:
-            raise RefundRefused(f"{order_id}: {refund}")
+            raise RefundRefused(f"{order_id}: {refund.without_notes}")
         return RefundDocument(**dict(refund))
 
     async def _carried_out(self, request: RefundRequest) -> Refund:

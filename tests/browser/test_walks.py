@@ -92,6 +92,10 @@ async def test_a_refused_parcel_shows_what_was_undone(stall: Stall, page: Page) 
         box = await bar.bounding_box()
         assert box is not None
         assert box["width"] > 0
+    words = page.locator("svg.timeline .is-undo .words", has_text="refunded 1,059.97 USD")
+    await expect(words).to_be_visible()
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await expect(words).to_be_hidden()  # it would be cut off in the middle of a word
 
 
 async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(

@@ -66,14 +66,15 @@ def serving_from(folder: Path | None, temporal: Client) -> Generator[None]:
         yield
 
 
-async def server_of_a_worker(folder: Path | None) -> Client | None:
-    """Connect to the server of the folder's workers; None if no worker runs. Raises ServerUnreachable."""
+async def server_of_a_worker(folder: Path | None, *, lazy: bool = False) -> Client | None:
+    """Connect to the server of the folder's workers; None if no worker runs. Raises ServerUnreachable, unless
+    the client is to be `lazy`, which connects with its first call."""
     served = _served_from(folder / "worker.lock") if folder else []
     if not served:
         return None
     address, namespace = served
     try:
-        return await connect(address, namespace)
+        return await connect(address, namespace, lazy=lazy)
     except ServerUnreachable as unreachable:
         raise ServerUnreachable(
             f"a worker is at work on these orders for the Temporal server at {address}, which does not "

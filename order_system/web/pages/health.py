@@ -47,14 +47,15 @@ class Chart:
 async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour") -> Response:
     services, now, chosen = visit.services, visit.now, since if since in SPANS else "hour"
     began, workers = now - SPANS[chosen][1], services.attention.workers
-    pulse, standing, waiting = await asyncio.gather(
+    pulse, standing = await asyncio.gather(
         services.book.pulse(began, now, parts=PARTS),
         services.book.standing(stuck_before=now - ATTENTION_AFTER),
-        services.lists.waiting_ids(),
     )
+    waiting: set[str] = set()
     server: dict[str, Any] = {"workers": None, "backlog": None}
     async with if_it_answers_soon():
-        server = {"workers": await workers.seen(), "backlog": await workers.backlog()}
+        asked = services.lists.waiting_ids(), workers.seen(), workers.backlog()
+        waiting, server["workers"], server["backlog"] = await asyncio.gather(*asked)
     return await visit.page(
         "health.html",
         place=HERE,

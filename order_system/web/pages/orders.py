@@ -218,4 +218,5 @@ def _folded(lines: list[Tried]) -> list[Tried]:
     first, last, said = hidden[0], hidden[-1], {each.said for each in hidden}
     each_said = f"each: {said.pop()}" if len(said) == 1 else f"of which {STARTER} status --json tells"
     words = f"… {last.last - first.first + 1:,} attempts more, {each_said}"
-    return [*begin, Tried(first.activity, first.first, last.last, words, first.began_at, last.ended_at), *end]
+    ended_at = first.began_at and last.ended_at  # the time in between is shown
+    return [*begin, Tried(first.activity, first.first, last.last, words, first.began_at, ended_at), *end]

@@ -75,9 +75,8 @@ class Drawing:
         share = milliseconds_between(self.first, moment) / self.whole
         return round(100 * min(1.0, share), 3)
 
-    def told(self, span: Span) -> str:
-        taken = in_time(milliseconds_between(span.began, span.ended or self.last))
-        return " · ".join(part for part in (taken, span.words) if part)
+    def taken(self, span: Span) -> str:
+        return in_time(milliseconds_between(span.began, span.ended or self.last))
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         for at in range(0, self.whole + 1, tick_step(self.whole)):

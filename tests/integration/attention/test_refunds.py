@@ -92,8 +92,9 @@ async def test_of_two_who_want_all_of_it_one_is_refused(shop: Shop, order: Order
 async def test_only_a_fulfilled_order_gives_money_back(shop: Shop, order: Order) -> None:
     failed = an_order(payment_method="pm_card_declined")
     await shop.ended(await shop.start(failed))
-    with pytest.raises(RefundRefused, match="is not fulfilled"):
+    with pytest.raises(RefundRefused, match="is not fulfilled") as refused:
         await give_back(shop, failed)
+    assert "arrived broken" not in str(refused.value), "the log of changes has this line, and has no notes"
     with pytest.raises(UnknownOrder):
         await give_back(shop, an_order("NOBODY-KNOWS-1"))
     for wrong in (

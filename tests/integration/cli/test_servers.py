@@ -155,6 +155,18 @@ async def test_commands_that_look_for_a_worker_at_once_do_not_take_each_other_fo
     assert not (tmp_path / "worker.lock").read_text(), "what the dead one wrote misleads nobody any more"
 
 
+def test_while_a_worker_waits_for_its_server_orders_and_batches_are_listed_from_the_book(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "worker.lock").write_text("127.0.0.1:1 default")
+    with (tmp_path / "worker.lock").open() as worker:
+        fcntl.flock(worker, fcntl.LOCK_SH)
+        listed = [
+            starter(command, env={"ORDER_DATA_DIR": str(tmp_path)}) for command in ("orders", "batches")
+        ]
+    assert [(each.code, each.err) for each in listed] == [(0, ""), (0, "")]
+
+
 @pytest.mark.long
 def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_path: Path) -> None:
     # Without a schedule: a run of it, at the full minute, would settle it first.

@@ -10,7 +10,7 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reading import answers_of
 from order_system.domain.book import Attempt, Server, SubmissionStatus
-from order_system.domain.errors import InvalidUsage
+from order_system.domain.errors import InvalidUsage, ServerUnreachable
 from order_system.domain.messages import Opening, OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.steps import Effect
@@ -47,6 +47,8 @@ async def of_other_servers(shop: Shop) -> list[Concern]:
 async def test_another_servers_order_is_left_alone_listed_as_such_and_not_run_here(shop: Shop) -> None:
     order = await opened_on(shop, Server("default", GONE))
     assert (await shop.client.status(order.order_id)).status == OrderStatus.RUNNING
+    with pytest.raises(ServerUnreachable, match="is open on another Temporal server"):
+        await shop.client.cancel(order.order_id)
     async with shop.open():
         assert (await shop.reconcile()).submissions_looked_at == 0
         await shop.client.submit(order)

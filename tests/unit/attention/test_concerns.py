@@ -9,10 +9,12 @@ from rich.console import Console
 from order_system.attention.concerns import Concern, ConcernKind, concerns_of
 from order_system.cli.attention import listing as attention
 from order_system.cli.attention.listing import concerns_view
+from order_system.domain.book import EffectState
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
-from order_system.domain.steps import Step
+from order_system.domain.steps import Effect, Step
+from order_system.orders.details import Receipt
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FAILED_AT = NOON - timedelta(seconds=95)
@@ -57,6 +59,13 @@ def shown(concerns: Sequence[Concern], width: int) -> list[str]:
     with console.capture() as capture:
         console.print(concerns_view(concerns, "Nothing waits."), crop=False)
     return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_what_can_no_longer_happen_is_told_as_on_the_page_of_the_order() -> None:
+    """And not by the older word that the database has."""
+    dispatch = Receipt(effect=Effect.DISPATCH, state=EffectState.NEVER_HAPPENED, key="ORDER-001:run:dispatch")
+    stuck = next(concerns_of(an_order(Step.SHIPPING))).model_copy(update={"receipts": (dispatch,)})
+    assert "  dispatch  no ID, never happened" in shown([stuck], 100)
 
 
 def test_each_stuck_undo_is_a_concern_with_its_answers() -> None:

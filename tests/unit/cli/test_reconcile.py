@@ -56,7 +56,7 @@ def test_people_see_which_orders_were_settled_and_what_is_left() -> None:
     assert "A-1" not in text, "an order that is simply under way is only counted"
     for words in ("A-2", "settled", "detail 2", "A-3", "not yet", "A-4", "still in doubt"):
         assert words in text
-    assert "3 open in the book: 1 with an open workflow left alone, 1 settled, 0 found fulfilled" in text
+    assert "3 open on this server: 1 with an open workflow left alone, 1 settled, 0 found fulfilled" in text
     assert "1 NOT SETTLED YET" in text
     assert "nothing is left that could be settled now" in shown(report("settled", "doubts_left"))
 

@@ -43,3 +43,11 @@ def test_of_many_attempts_the_first_and_the_last_few_are_told_and_the_others_in_
         ("charge", 2, 2, "not reached"),
     ]
     assert (told[1].began_at, told[1].ended_at) == (refunds[1].began_at, refunds[97].ended_at)
+
+
+def test_of_several_in_one_line_nobody_knows_how_long_they_took_if_the_first_was_never_noted() -> None:
+    """Each line that has an end has a beginning, too: the page shows the time in between."""
+    charges = [made("charge", number) for number in (1, 3, 4, 5, 6, 7)]
+    told = list(attempts_told(charges))
+    assert [(each.first, each.last) for each in told] == [(1, 1), (2, 3), (4, 4), (5, 5), (6, 6), (7, 7)]
+    assert (told[1].began_at, told[1].ended_at) == (None, None)

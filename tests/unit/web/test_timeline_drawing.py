@@ -43,7 +43,8 @@ class Lane:
         self.top = int(back.attrib["y"])
         self.bar = percent(bar.attrib["x"]), percent(bar.attrib["width"])
         self.label = percent(label.attrib["x"]), label.attrib["text-anchor"]
-        self.words, self.title = label[1].text, drawn.findtext("title")
+        _, *words = label.itertext()
+        self.words, self.title = "".join(words), drawn.findtext("title")
         self.goes_on = "open" in drawn.attrib["class"]
         self.marks = [
             (percent(mark.attrib["cx"]), mark.findtext("title")) for mark in drawn.findall("circle")

@@ -15,7 +15,12 @@ async def test_lists_are_shown_as_the_book_has_them(
     without_server: AsyncClient, sqlite_database: Database
 ) -> None:
     await fill(
-        sqlite_database, [submission("A-1"), submission("B-1", SubmissionStatus.FAILED, batch="monday")]
+        sqlite_database,
+        [
+            submission("A-1"),
+            submission("B-1", SubmissionStatus.FAILED, batch="monday"),
+            submission("C-1", SubmissionStatus.OPEN),
+        ],
     )
     await fill_batch(sqlite_database, "monday", [("B-1", None)])
     orders, batches = seen(await without_server.get("/")), seen(await without_server.get("/batches"))
@@ -23,12 +28,14 @@ async def test_lists_are_shown_as_the_book_has_them(
 
     assert {"/orders/A-1", "/orders/B-1"} <= set(orders.links)
     assert "payment: no" in orders.text
+    assert "needs attention 0" not in orders.text, "only the server knows"
+    assert "Which of the open orders need attention is not known" in orders.text
     assert "monday not known" in batches.text
     assert steps.status_code == 200
 
 
 async def test_what_needs_the_server_says_that_it_does_not_answer(without_server: AsyncClient) -> None:
-    needy = ("/orders/A-1", "/batches/monday", "/attention")
+    needy = ("/orders/A-1", "/batches/monday", "/attention", "/?status=needs_attention")
     for answer in await asyncio.gather(*map(without_server.get, needy)):
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
