@@ -46,6 +46,8 @@ class OrderBoard:
         self._answers: list[str] = []
         self._moved_at = 0
         """The length of the history, in events, when something last changed."""
+        self._told_server = 0
+        """How often the server was told of the status then: each time is an event."""
         self._cause: UndoCause | None = None
         self._note: str | None = None
         self._undos: dict[Step, UndoProgress] = {}
@@ -163,9 +165,10 @@ class OrderBoard:
     @property
     def has_just_moved(self) -> bool:
         """True if something changed in this task; or just before it, if a worker that loaded the history for
-        a query was told the news ahead of their task. Between two tasks the history grows by more."""
+        a query was told the news ahead of their task. Between two tasks the history grows by more: also if
+        the news' task was first given to a worker that has died, and timed out."""
         since = workflow.info().get_current_history_length() - self._moved_at
-        return since < policy.EVENTS_BETWEEN_TASKS
+        return since < policy.EVENTS_BETWEEN_TASKS + self._told_server
 
     # --- what people see -------------------------------------------------------------------------
 
@@ -194,11 +197,14 @@ class OrderBoard:
         )
 
     def _publish(self) -> None:
-        self._moved_at = workflow.info().get_current_history_length()
+        length = workflow.info().get_current_history_length()
+        if length != self._moved_at:
+            self._moved_at, self._told_server = length, 0
         progress = self.progress()
         workflow.set_current_details(_markdown(progress))
         if progress.status is not self._on_server:
             self._on_server = progress.status
+            self._told_server += 1
             workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType]
                 search_attributes.changes(
                     workflow.info().typed_search_attributes,
