@@ -4,6 +4,8 @@ import asyncio
 import fcntl
 import os
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,7 @@ def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_p
     env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path), "ORDER_RECONCILE_EVERY": "0"}
     stuck = Running("starter.py", "--embedded", "--scenario", "payment-down", env=env)
     stuck.says("ORDER-001 payment running")
+    wait_until(lambda: opened(tmp_path), 60, "payment to open the order in the book")
     stuck.interrupted()
     for file in tmp_path.glob("temporal.db*"):
         file.unlink()
@@ -191,6 +194,12 @@ def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_p
     settled = starter("reconcile", "--embedded", "--json", env=env)
     assert settled.document["settled"]["count"] == 1
     assert starter("audit", env=env).code == 0
+
+
+def opened(folder: Path) -> bool:
+    """The book knows it, and not only the server, which is to be deleted."""
+    with closing(sqlite3.connect(folder / "orders.db")) as book:
+        return book.execute("SELECT 1 FROM book_submissions").fetchone() is not None
 
 
 def server_has_ended(folder: Path) -> bool:
