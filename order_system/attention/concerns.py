@@ -174,12 +174,13 @@ def about_batch(
 
 
 def about_server(stranded: Stranded) -> Concern:
+    where = f"in its namespace {stranded.namespace}" if stranded.namespace else "there"
     return Concern(
         kind=ConcernKind.OTHER_SERVER,
         workflow_id="",
         server=stranded.server,
         since=stranded.since,
-        reason=f"{stranded.submissions:,} open in its namespace {stranded.namespace}, and not settled here",
+        reason=f"{stranded.submissions:,} open {where}, and not settled here",
         cure="they go on when that server and a worker of it run (of a run with --embedded: when you say "
         "--embedded again). Adopt them only if it is gone for good: "
         "two servers at work on one order could undo what the other does",

@@ -16,9 +16,9 @@ from pydantic import TypeAdapter
 from sqlalchemy.exc import IntegrityError
 
 from order_system.book.pages import BY_AMOUNT, BY_TIME, behind, can_be_kept, page_of, place_of
-from order_system.book.reading import LIVE, counts_if_ended, email_hash, key_of, known
+from order_system.book.reading import LIVE, counts_if_ended, email_hash, key_of, known, only_accepted
 from order_system.book.tables import accepted, attempts, submissions, to_announce
-from order_system.domain.book import Notice, SubmissionStatus
+from order_system.domain.book import Notice, Server, SubmissionStatus
 from order_system.domain.ids import batch_name, batch_workflow_id
 from order_system.domain.listing import EVERY_ORDER, PAGE_ROWS, OrderFilter, OrderSummary, Page, Sort
 from order_system.domain.messages import OrderStatus
@@ -81,9 +81,11 @@ class SqlOrderListing(OverDatabase):
         return found
 
     @writes
-    def forget_accepted(self, tx: sa.Connection, ended: Sequence[str]) -> None:
-        """Remove submissions that were accepted and whose workflows have closed without opening anything."""
-        tx.execute(sa.delete(accepted).where(accepted.c.submission.in_(ended)))
+    def forget_accepted(self, tx: sa.Connection, ended: Sequence[str], here: Server) -> int:
+        """Remove submissions that this server accepted, and whose workflows have closed without opening
+        anything. Return how many. Those of another server may yet run there."""
+        is_ours = accepted.c.namespace_id.is_(None) | accepted.c.namespace_id.in_(here.names)
+        return tx.execute(sa.delete(accepted).where(accepted.c.submission.in_(ended), is_ours)).rowcount
 
     @writes
     def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
@@ -144,7 +146,7 @@ def orders_queries(
 ) -> list[sa.Select[Any]]:
     """The queries of a list, each for one row more than `limit`. Of an e-mail, `meanings` has the hash."""
     queries: list[sa.Select[Any]] = []
-    for columns, once in (_opened(), _only_accepted()):
+    for columns, once in (_opened(), only_accepted()):
         fits = [sa.true()] if meanings is None else [_fits(columns, each) for each in meanings]
         queries += [_query(columns, [once, each], wanted, after=after, limit=limit) for each in fits]
     return queries
@@ -162,11 +164,11 @@ def counts_query() -> sa.CompoundSelect[Any, int]:
     """Count by status, in one or several rows each. For open and fulfilled ones, an index alone suffices."""
     status = submissions.c.status
     live = status.in_(LIVE)
-    waiting, only_accepted = _only_accepted()
+    waiting, waits = only_accepted()
     return sa.union_all(
         sa.select(status, sa.func.count()).where(live).group_by(status),
         sa.select(status, sa.func.count()).where(~live, _once_if_ended()).group_by(status),
-        sa.select(waiting["status"], sa.func.count()).select_from(accepted).where(only_accepted),
+        sa.select(waiting["status"], sa.func.count()).select_from(accepted).where(waits),
     )
 
 
@@ -233,26 +235,9 @@ def _opened() -> tuple[Columns, Condition]:
 
 
 def _once_if_ended() -> Condition:
-    _, only_accepted = _only_accepted()
-    runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, only_accepted)
+    _, waits = only_accepted()
+    runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, waits)
     return counts_if_ended() & ~runs_again
-
-
-def _only_accepted() -> tuple[Columns, Condition]:
-    """Orders by a submission that is accepted and not opened yet, unless another is open or fulfilled."""
-    opened = submissions.alias("opened")
-    of_it = opened.c.order_id == accepted.c.order_id
-    is_known = (opened.c.submission == accepted.c.submission) | opened.c.status.in_(LIVE)
-    columns: dict[str, sa.ColumnElement[Any]] = {
-        each.name: sa.cast(sa.null(), each.type) for each in submissions.c
-    }
-    columns |= {
-        "order_id": accepted.c.order_id,
-        "submission": accepted.c.submission,
-        "status": sa.cast(sa.literal(SubmissionStatus.OPEN.value), submissions.c.status.type),
-        "opened_at": accepted.c.accepted_at,
-    }
-    return columns, ~sa.exists().where(of_it, is_known)
 
 
 def to_announce_query(order_id: str | None) -> sa.Select[Any]:

@@ -19,6 +19,7 @@ submission. Behind the checks made here stand unique indexes (`tables.py`).
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Integer, bindparam, case, delete, insert, text
 from sqlalchemy.engine import Connection
@@ -75,14 +76,19 @@ class SqlOrderBook(
         """Write something. Like all writes, raises DatabaseUnreachable if the disk is full, for example."""
         tx.execute(text("UPDATE book_identity SET book = book"))
 
-    @writes
-    def accept(self, tx: Connection, order_id: str, submission: str, at: datetime) -> None:
+    async def accept(self, order_id: str, submission: str, at: datetime) -> None:
         """Note an order whose workflow was started, and whose payment has opened no submission yet. From now
-        on lists show it; nothing else reads the note. About an order that is not noted, or has opened
-        nothing, lists ask the server."""
-        tx.execute(delete(accepted).filter_by(order_id=order_id))
-        if submission not in reading.submissions_of(tx, order_id):
-            tx.execute(insert(accepted).values(order_id=order_id, submission=submission, accepted_at=at))
+        on lists show it. About an order that is not noted, or has opened nothing, lists ask the server.
+        Raises the SDK's RPCError if the server does not tell which one it is."""
+        here = await self._server() if self._server else None
+        row = {"order_id": order_id, "submission": submission, "accepted_at": at}
+        await self._accept(row | {"namespace_id": here and here.namespace_id})
+
+    @writes
+    def _accept(self, tx: Connection, row: Mapping[str, Any]) -> None:
+        tx.execute(delete(accepted).filter_by(order_id=row["order_id"]))
+        if row["submission"] not in reading.submissions_of(tx, row["order_id"]):
+            tx.execute(insert(accepted).values(**row))
 
     # --- claim, record ---------------------------------------------------------------------------
 

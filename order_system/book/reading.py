@@ -7,10 +7,30 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, exists, or_, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    bindparam,
+    cast,
+    exists,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.engine import Connection
 
-from order_system.book.tables import answers, batch_orders, batches, effects, identity, refunds, submissions
+from order_system.book.tables import (
+    accepted,
+    answers,
+    batch_orders,
+    batches,
+    effects,
+    identity,
+    refunds,
+    submissions,
+)
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.batch import BatchRecord, BatchRequest, Fate
 from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
@@ -181,6 +201,20 @@ def email_hash(database: Database, tx: Connection, email: str) -> str:
     if database.email_key is None:
         database.email_key = tx.execute(select(identity.c.email_key)).scalar_one()
     return hmac.digest(database.email_key.encode(), normal_email(email).encode(), "sha256").hex()
+
+
+def only_accepted() -> tuple[dict[str, ColumnElement[Any]], ColumnElement[bool]]:
+    """Return columns and condition of submissions that are accepted and not opened yet, unless another of the
+    order is open or fulfilled. Their columns are those of submissions, as if they were open."""
+    opened = submissions.alias("opened")
+    is_known = (opened.c.submission == accepted.c.submission) | opened.c.status.in_(LIVE)
+    said = {"fingerprint": "", "namespace": "", "status": SubmissionStatus.OPEN.value}
+    columns: dict[str, ColumnElement[Any]] = {
+        each.name: cast(literal(said.get(each.name)), each.type) for each in submissions.c
+    }
+    columns |= {name: accepted.c[name] for name in ("order_id", "submission", "namespace_id")}
+    columns["opened_at"] = accepted.c.accepted_at
+    return columns, ~exists().where(opened.c.order_id == accepted.c.order_id, is_known)
 
 
 class BookQueries(OverDatabase):

@@ -6,12 +6,26 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.engine import Connection
 
 from order_system.book.entries import ENTRY, Entries
-from order_system.book.reading import BookQueries, known, submission_record
-from order_system.book.tables import answers, effects, submissions
+from order_system.book.reading import BookQueries, known, only_accepted, submission_record
+from order_system.book.tables import accepted, answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
 from order_system.domain.book import EffectState, Notice, Server, Stranded, SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
@@ -113,27 +127,46 @@ class SqlReconciliationBook(BookQueries):
 
     @reads
     def stranded(self, tx: Connection, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
-        """Return every other server that has open submissions in this book."""
+        """Return every other server that has open submissions in this book, or has accepted some."""
+        columns, is_wanted = only_accepted()
+        names = ("namespace_id", "namespace", "opened_at")
+        opened = select(*(submissions.c[name] for name in names)).where(IS_OPEN)
+        left = union_all(opened, select(*(columns[name].label(name) for name in names)).where(is_wanted))
+        each = left.subquery().c
+        server = func.coalesce(each.namespace_id, each.namespace).label("server")
         query = (
             select(
-                ON_SERVER.label("server"),
-                func.max(submissions.c.namespace).label("namespace"),
+                server,
+                func.max(each.namespace).label("namespace"),
                 func.count().label("submissions"),
-                func.min(submissions.c.opened_at).label("since"),
+                func.min(each.opened_at).label("since"),
             )
-            .where(IS_OPEN, ON_SERVER.not_in(here.names), submissions.c.opened_at <= opened_before)
-            .group_by(ON_SERVER)
-            .order_by(ON_SERVER)
+            .where(server.not_in([*here.names, ""]), each.opened_at <= opened_before)
+            .group_by(server)
+            .order_by(server)
         )
         return [Stranded(**row) for row in tx.execute(query).mappings()]
+
+    @reads
+    def accepted_elsewhere(self, tx: Connection, order_id: str, here: Server) -> SubmissionRecord | None:
+        """Return an order that another server has accepted, and whose payment has opened nothing yet."""
+        columns, is_wanted = only_accepted()
+        theirs = accepted.c.namespace_id.not_in(here.names)
+        query = select(*(column.label(name) for name, column in columns.items()))
+        row = tx.execute(query.where(is_wanted, theirs, accepted.c.order_id == order_id)).first()
+        return submission_record(row) if row else None
 
     @writes
     def adopt(
         self, tx: Connection, server: str, here: Server, *, who: str, note: str, at: datetime
     ) -> int | None:
-        """Make all submissions of that server this one's, with keys in doubt and owed notices. Each open one
-        keeps who said so, and why. Returns how many are open; None if the book has nothing of that server."""
-        theirs = ON_SERVER.in_([server])
+        """Make all submissions of that server this one's, with keys in doubt and owed notices. It opens what
+        was only accepted there. Each open one keeps who said so, and why. Returns how many are open; None if
+        the book has nothing of that server."""
+        theirs, (columns, is_wanted) = ON_SERVER.in_([server]), only_accepted()
+        left = select(*columns.values()).where(is_wanted, accepted.c.namespace_id == server)
+        tx.execute(insert(submissions).from_select([*columns], left))
+        tx.execute(delete(accepted).where(accepted.c.namespace_id == server))
         # The answers' table wants a step: payment's, which opens a submission.
         said = {"at": at, "who": who, "note": note, "step": Step.PAYMENT, "answer": AnsweredAs.ADOPTED}
         keys = tx.execute(select(submissions.c.order_id, submissions.c.submission).where(IS_OPEN, theirs))

@@ -23,7 +23,7 @@ identity = sa.Table(
     sa.Column("email_key", sa.String(64)),
 )
 
-# Orders whose workflow was started and has opened no submission yet. Only lists read this table.
+# Orders whose workflow was started and has opened no submission yet.
 accepted = sa.Table(
     "book_accepted",
     metadata,

@@ -140,9 +140,10 @@ class Stranded:
     server: str
     """The UUID of its namespace; the namespace's name if they are older than the noting of UUIDs."""
     namespace: str
+    """Blank if it has accepted them and nothing else."""
     submissions: int
     since: datetime
-    """When the oldest of them was opened."""
+    """When the oldest of them was opened, or accepted."""
 
 
 class OrderBook(Protocol):

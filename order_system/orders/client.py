@@ -128,8 +128,13 @@ class OrderClient(Relatives):
         if memo.get(_STARTED_BY) != ours:
             return SubmitResult(order.order_id, Submitted.RUNNING)
         try:
-            await self._book.accept(order.order_id, first_run(described), described.start_time)
-        except (SQLAlchemyError, OSError) as trouble:  # the order runs all the same; it is listed later
+            async with reaching_server():
+                await self._book.accept(order.order_id, first_run(described), described.start_time)
+        except (
+            SQLAlchemyError,
+            OSError,
+            ServerUnreachable,
+        ) as trouble:  # the order runs all the same; it is listed later
             log.warning("not noted as accepted", order_id=order.order_id, reason=str(trouble))
         return SubmitResult(order.order_id, Submitted.STARTED)
 

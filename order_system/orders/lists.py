@@ -92,18 +92,19 @@ class OrderLists:
         accepted = [row for row in rows if row.status is OrderStatus.RUNNING and row.total is None]
         running = await self._ids_where(_RUNNING_ORDERS, [row.order_id for row in accepted])
         accepted = [row for row in accepted if row.order_id not in running]  # or visibility is late
-        ended: list[str] = []
+        if not accepted:
+            return False
         async with if_it_answers_soon():
-            current_run = TemporalOrderRuns(self.temporal).current_run
-            runs = await side_by_side(current_run, [row.order_id for row in accepted])
+            on_server = TemporalOrderRuns(self.temporal)
+            here = await on_server.server()
+            runs = await side_by_side(on_server.current_run, [row.order_id for row in accepted])
             ended = [
                 row.submission
                 for row, run in zip(accepted, runs, strict=True)
                 if run is None or not run.is_open or run.submission != row.submission
             ]
-        if ended:
-            await self.book.forget_accepted(ended)
-        return bool(ended)
+            return bool(ended and await self.book.forget_accepted(ended, here))
+        return False
 
     async def _unnoted(self) -> list[OrderSummary]:
         """Return the orders that the server runs and the book does not know."""

@@ -55,9 +55,13 @@ class OrderStatusReader:
         journal = await self._book.journal(record.ref) if record else {}
         described = await describe(self._temporal, order_workflow_id(order_id))
         if described is None:
+            here = await server_of(self._temporal)
+            record = record or await self._book.accepted_elsewhere(order_id, here)
             if record is None:
                 raise UnknownOrder(f"there is no order {order_id}, neither on the server nor in the book")
-            return await self._by_book(record, journal)
+            in_book = order_in_book(record, journal)
+            is_elsewhere = record.status is SubmissionStatus.OPEN and not here.has(record)
+            return _running_elsewhere(in_book) if is_elsewhere else in_book
         progress = await self.by_workflow(described) or await self._by_server(order_id, described)
         if progress.closed and described.close_time is None:  # it has closed since
             described = await describe(self._temporal, described.id, described.run_id) or described
@@ -75,13 +79,6 @@ class OrderStatusReader:
         if record and _was_settled_since(record, described):
             return order_in_book(record, journal)
         return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
-
-    async def _by_book(self, record: SubmissionRecord, journal: Journal) -> OrderProgress:
-        """Return the document of an order that our server has forgotten, or that another server runs."""
-        in_book = order_in_book(record, journal)
-        if record.status is not SubmissionStatus.OPEN or (await server_of(self._temporal)).has(record):
-            return in_book
-        return _running_elsewhere(in_book)
 
     async def by_workflow(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
         """Return what the workflow itself says, and why its undos fail. The book is not asked. None if no

@@ -15,6 +15,7 @@ from order_system.domain.messages import Opening, OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.steps import Effect
 from order_system.infra.temporal.servers import server_of
+from order_system.orders.lists import OrderLists
 from tests.fixtures.shops.abandoned import ended, said_to_be_abandoned, status_in_book
 from tests.fixtures.shops.activity_calls import a_submission
 from tests.fixtures.shops.shop import Shop, an_order
@@ -116,6 +117,42 @@ async def test_what_has_just_been_opened_elsewhere_waits_for_nobody(shop: Shop) 
     await opened_on(shop, Server("default", GONE))
     assert await shop.abandoned.stranded(older_than=datetime.now(UTC) - OPENED + timedelta(hours=1)) == []
     assert [each.server for each in await shop.abandoned.stranded()] == [GONE]
+
+
+async def test_an_order_that_another_server_has_only_accepted_is_not_lost_with_that_server(
+    shop: Shop,
+) -> None:
+    async def there() -> Server:
+        return Server("default", GONE)
+
+    order, again = an_order(), an_order()
+    for each in (order, again):
+        ref = a_submission(each)
+        await SqlOrderBook(shop.book.database, there).accept(ref.order_id, ref.submission, OPENED)
+    lists = OrderLists(SqlOrderBook(shop.book.database), shop.temporal, shop.task_queue)
+
+    async def listed() -> dict[str, str]:
+        return {row.order_id: row.status for row in (await lists.orders()).rows}
+
+    assert await listed() == {order.order_id: "running", again.order_id: "running"}
+    told = await shop.client.status(order.order_id)
+    assert (told.status, told.started_at) == (OrderStatus.RUNNING, OPENED)
+    assert "open on another Temporal server" in (told.note or "")
+    [concern] = await of_other_servers(shop)
+    assert (concern.server, concern.since, concern.reason) == (
+        GONE,
+        OPENED,
+        "2 open there, and not settled here",
+    )
+
+    async with shop.open():
+        await shop.client.submit(again)
+        assert await ended(shop, again) == OrderStatus.FULFILLED, "nothing stands against it"
+        assert await shop.abandoned.adopt(GONE, who="ada@desk-1", note="file deleted") == 1
+        await shop.reconcile()
+    assert await of_other_servers(shop) == []
+    assert await listed() == {order.order_id: "terminated", again.order_id: "fulfilled"}
+    await shop.assert_clean()
 
 
 async def test_a_server_that_does_not_tell_its_uuid_is_known_by_name(
