@@ -150,10 +150,13 @@ class WhatWaits:
             kind = visibility.of_type(OrderFulfillmentWorkflow)
             query = visibility.all_of(self._ours, visibility.RUNNING, kind)
             orders = (await self._temporal.count_workflows(query, rpc_timeout=infra_policy.RPC)).count
+        elsewhere = sum(each.submissions for each in await self._abandoned.stranded())
         said = "All is well: nothing" if workers else "Nothing"
         at_work = so_many(workers, "worker is", "workers are") if workers else "No worker is"
         under_way = so_many(orders, "order is", "orders are") if orders else "no order is"
-        return f"{said} waits for a person. {at_work} at work, and {under_way} under way."
+        quiet = f"{said} waits for a person. {at_work} at work, and {under_way} under way."
+        theirs = f" {so_many(elsewhere, 'order is', 'orders are')} open on another Temporal server."
+        return quiet + theirs if elsewhere else quiet
 
 
 def _place(concern: Concern) -> tuple[bool, datetime]:

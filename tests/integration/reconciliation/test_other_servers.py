@@ -116,6 +116,7 @@ async def test_what_became_of_an_adopted_order_is_its_status_although_it_was_ref
 async def test_what_has_just_been_opened_elsewhere_waits_for_nobody(shop: Shop) -> None:
     await opened_on(shop, Server("default", GONE))
     assert await shop.abandoned.stranded(older_than=datetime.now(UTC) - OPENED + timedelta(hours=1)) == []
+    assert (await shop.attention.all_quiet()).endswith(". 1 order is open on another Temporal server.")
     assert [each.server for each in await shop.abandoned.stranded()] == [GONE]
 
 
