@@ -15,7 +15,7 @@ from temporalio.client import Client, WorkflowExecution
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.errors import ServerUnreachable
+from order_system.domain.errors import ServerAway, ServerUnreachable
 from order_system.domain.ids import order_id_in, order_workflow_id
 from order_system.domain.listing import (
     EVERY_ORDER,
@@ -247,7 +247,7 @@ async def answering_soon() -> AsyncGenerator[None]:
         async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
             yield
     except TimeoutError as late:
-        raise ServerUnreachable("the Temporal server does not answer") from late
+        raise ServerAway("the Temporal server does not answer") from late
 
 
 @asynccontextmanager
