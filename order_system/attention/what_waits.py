@@ -101,10 +101,9 @@ class WhatWaits:
         found: list[Concern] = []
         for row in rows:
             ref = SubmissionRef(order_id=row.order_id, submission=row.submission, fingerprint="")
-            journal = await self._book.journal(ref)
-            step = stuck_undo(journal)
-            since = step and journal[UNDOS[step].effect].fenced_at
-            if step and since and since < stuck_before:
+            step = stuck_undo(journal := await self._book.journal(ref))
+            since = journal[UNDOS[step].effect].fenced_at if step else None
+            if since and since < stuck_before:
                 waiting = WaitingOrder(row.order_id, None, row.batch, since)
                 concern = waiting.concern(ConcernKind.STUCK_UNDO, said.get(row.order_id, ""), step=step)
                 found.append(concern.model_copy(update={"amount": row.total, "currency": row.currency}))
