@@ -22,6 +22,7 @@ from order_system.infra.temporal.connection import no_answer
 from order_system.intake.documents import Place, spell
 from order_system.web import policy
 from order_system.web.examples import EXAMPLES
+from order_system.web.patterns import RULES
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -190,7 +191,8 @@ def _mistake(found: Mapping[str, Any]) -> Mistake:
     place: Place = tuple(found["loc"])
     inside = place[:1] in {("body",), ("query",), ("path",)}
     field = spell(place[1:] if inside else place)
-    return Mistake(field=field, message=str(found["msg"]).removeprefix("Value error, "))
+    rule = RULES.get(found.get("ctx", {}).get("pattern", ""))
+    return Mistake(field=field, message=rule or str(found["msg"]).removeprefix("Value error, "))
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
