@@ -211,5 +211,5 @@ def _sum(kind: ConcernKind, concerns: list[Concern]) -> str:
         if each.amount:
             amounts[each.currency] += Decimal(each.amount)
     money = ", ".join(format_decimal(amount, currency) for currency, amount in amounts.items())
-    many = f"{len(concerns):,} {kind if len(concerns) == 1 else _SEVERAL.get(kind, kind)}"
+    many = so_many(len(concerns), kind, _SEVERAL.get(kind, kind))
     return f"{many}: {money}" if money else many

@@ -148,12 +148,8 @@ class OrderLists:
 
     async def waiting_ids(self) -> set[str]:
         """Return the orders that need attention, WAITING_LISTED at most. Raises ServerUnreachable."""
-        query = visibility.all_of(self._ours, _WAITING)
         async with answering_soon():
-            found = self.temporal.list_workflows(
-                query, limit=WAITING_LISTED, rpc_timeout=policy.WAITING_ASKED
-            )
-            return {order_id_in(run.id) async for run in found}
+            return {order_id_in(run.id) for run in await self._found(_WAITING, None, limit=WAITING_LISTED)}
 
     async def waiting_by_batch(self) -> Counter[str | None]:
         """How many of them each batch has."""
