@@ -17,6 +17,7 @@ from workflows.failures import answer_refused, in_words, opened_nothing, raise_i
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.answers import AnsweredAs, AnswerRecord
     from order_system.domain.order import Order
+    from order_system.domain.progress import UndoState
     from order_system.domain.steps import Step
 
 T = TypeVar("T")
@@ -76,6 +77,10 @@ class Hold:
     def step_to_answer_for(self) -> Step:
         """Return the held step, or of two the one that failed first. If there is none, raises a refusal."""
         if not self._held:
+            for undo in self._board.progress().undos:
+                if undo.status is UndoState.STUCK:
+                    stuck = f"its undo of {undo.step} is stuck, and `resolve` answers that"
+                    raise answer_refused(f"{self._order_id} is not held: {stuck}")
             raise answer_refused(
                 f"{self._order_id} is not held: only an order that says hold_on_failure is, "
                 "for that long after a step has failed"

@@ -102,8 +102,9 @@ class AttentionClient(WhatWaits):
             if record is not None and isinstance(answer, Resolution) and _is_left_over(record, answer):
                 return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
-        ended = order.status.replace("_", " ")
-        raise AnswerRefused(f"{order_id} has ended as {ended}, and waits for nobody")
+        ended, left = order.status.replace("_", " "), record and record.status is SubmissionStatus.OPEN
+        now = "`reconcile` settles it" if left else "waits for nobody"
+        raise AnswerRefused(f"{order_id} has ended as {ended}, and {now}")
 
     @noted("answer undelivered event")
     async def answer_event(self, event_id: str, *, again: bool) -> None:

@@ -115,16 +115,17 @@ async def undelivered(sending: WorkflowExecution) -> list[Concern]:
     return [concern]
 
 
-async def stuck_refund(temporal: Client, order_id: str, refund: Refund) -> Concern:
-    """Return the concern about an unfinished refund. To ask for it again resumes one without a workflow."""
+async def stuck_refund(temporal: Client | None, order_id: str, refund: Refund) -> Concern:
+    """Return the concern about an unfinished refund; `temporal` is None if no server answers. To ask for it
+    again resumes one without a workflow."""
     workflow_id, order = refund_workflow_id(order_id, refund.refund_id), shlex.quote(order_id)
-    found = await describe(temporal, workflow_id)
+    found = temporal and await describe(temporal, workflow_id)
     if found is not None and found.status is WorkflowExecutionStatus.RUNNING:
         why = what_fails(found) or "no worker takes it"
         resolve = f"{STARTER} resolve {order} payment --refund {refund.refund_id}"
         commands = (f"{resolve} --retry", f'{resolve} --handled --note "..."')
     else:
-        why = "no workflow is at work on it"
+        why = "no workflow is at work on it" if temporal else "only the server knows why"
         commands = (f'{STARTER} refund {order} --id {refund.refund_id} --note "..."',)
     return Concern(
         kind=ConcernKind.STUCK_REFUND,

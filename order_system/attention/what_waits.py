@@ -23,10 +23,12 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import DatabaseUnreachable
+from order_system.domain.listing import PAGE_ROWS_LIMIT, OrderFilter, Sort
 from order_system.domain.money import format_decimal
+from order_system.domain.order import SubmissionRef
 from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
-from order_system.domain.steps import Step
+from order_system.domain.steps import UNDOS, Step
 from order_system.domain.wording import so_many
 from order_system.infra import policy as infra_policy
 from order_system.infra.links import ProviderLinks
@@ -88,6 +90,27 @@ class WhatWaits:
         async with reaching_server():
             found = [each async for each in self._found(policy.ORDER_TAKES_AT_MOST, among)]
         return [each for each in found if each.order_id in order_ids]
+
+    async def in_book_alone(self) -> list[Concern]:
+        """Return the undos and refunds that the book shows as stuck, for when no server answers. Of all other
+        concerns only the server knows."""
+        stuck_before = datetime.now(UTC) - policy.ATTENTION_AFTER
+        oldest = OrderFilter(status=_OPEN, sort=Sort.OLDEST)
+        rows = (await self._book.orders(oldest, limit=PAGE_ROWS_LIMIT)).rows
+        said = await self._book.last_words([row.order_id for row in rows])
+        found: list[Concern] = []
+        for row in rows:
+            ref = SubmissionRef(order_id=row.order_id, submission=row.submission, fingerprint="")
+            step = stuck_undo(journal := await self._book.journal(ref))
+            since = journal[UNDOS[step].effect].fenced_at if step else None
+            if since and since < stuck_before:
+                waiting = WaitingOrder(row.order_id, None, row.batch, since)
+                concern = waiting.concern(ConcernKind.STUCK_UNDO, said.get(row.order_id, ""), step=step)
+                found.append(concern.model_copy(update={"amount": row.total, "currency": row.currency}))
+        for order_id, refunds in (await self._book.refunds_under_way()).items():
+            late = [each for each in refunds if each.asked_at < stuck_before]
+            found += [await stuck_refund(None, order_id, each) for each in late]
+        return found
 
     async def _found(self, slow_after: timedelta, among: str | None = None) -> AsyncGenerator[Concern]:
         finder = AttentionFinder(
@@ -191,5 +214,5 @@ def _sum(kind: ConcernKind, concerns: list[Concern]) -> str:
         if each.amount:
             amounts[each.currency] += Decimal(each.amount)
     money = ", ".join(format_decimal(amount, currency) for currency, amount in amounts.items())
-    many = f"{len(concerns):,} {kind if len(concerns) == 1 else _SEVERAL.get(kind, kind)}"
+    many = so_many(len(concerns), kind, _SEVERAL.get(kind, kind))
     return f"{many}: {money}" if money else many

@@ -16,6 +16,7 @@ from order_system.domain.money import decimal_text, format_decimal
 from order_system.domain.order_file import FileRef, ParsedOrder, Position, ProblemKind, RowProblem
 from order_system.domain.order_profile import UNCHECKED
 from order_system.domain.payment_methods import Elsewhere, made_elsewhere
+from order_system.domain.wording import so_many
 
 MAX_EXAMPLES = 50
 
@@ -114,7 +115,7 @@ class Plan:
 
     def warnings(self) -> list[str]:
         """Return what the file may mean otherwise, each in a sentence."""
-        orders = "1 order has" if self.counted_once == 1 else f"{self.counted_once:,} orders have"
+        orders = so_many(self.counted_once, "order has", "orders have")
         told = (
             f"{orders} a shipping fee, tax or discount on several rows, which counts once. If each row has "
             'a share of its own, say so in a profile: shipping_fee = "per line" under [meaning].'

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
+from cyclopts.help import format_usage
 
 from order_system import __version__
 from order_system.cli.ending import run_to_exit_code
@@ -145,7 +146,10 @@ async def run_command(arguments: Sequence[str] | None) -> int:
         )
     except CycloptsError as misuse:
         # In one line, as every other mistake, and not in a box.
-        raise InvalidUsage(f"{_in_plain_words(misuse)} See starter.py --help.") from None
+        chain = misuse.command_chain or ()
+        usage = f" Usage: {format_usage(app, chain).plain.strip()}. " if chain else " "
+        more = f"See {' '.join((app.name[0], *chain))} --help."
+        raise InvalidUsage(f"{_in_plain_words(misuse)}{usage}{more}") from None
     except ImportError as failure:
         if getattr(failure.__cause__, "name", None) not in ("examples", "examples.compare"):
             raise

@@ -124,6 +124,10 @@ class ServerUnreachable(OrderSystemError):
     """The Temporal server does not answer."""
 
 
+class ServerAway(ServerUnreachable):
+    """Nothing answers at the server's address."""
+
+
 class InvalidSettings(OrderSystemError):
     """A setting has a bad value. One line: the variable, what is wrong with it, the cure."""
 

@@ -77,6 +77,8 @@ def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
     given = "" if is_secret(field) else f"={problem['input']}"
     if len(problem["loc"]) > 1:  # a part of the value
         given, reason = "", f"{'a part' if given == '' else repr(problem['input'])} is not understood"
+    elif problem["type"] == "string_pattern_mismatch":
+        reason = "it is not understood"
     elif problem["type"] in ("literal_error", "enum"):
         takes = ""  # pydantic's message lists the possible values
     cure = "" if field.is_required() else "Unset it for the default."

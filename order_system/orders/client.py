@@ -31,7 +31,7 @@ from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
 from order_system.orders.details import OrderDetails, details_of
-from order_system.orders.in_book import closed_in_book
+from order_system.orders.in_book import in_book_alone
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.refunds import Refunds
 from order_system.orders.relatives import Relatives
@@ -156,15 +156,17 @@ class OrderClient(Relatives):
         async with reaching_server():
             return await self._status.read(order_id)
 
-    async def status_or_record(self, order_id: str, content: str | None = None) -> OrderProgress:
-        """Return `status` or, if no server answers, the book's record of a closed order. `content` is the
-        fingerprint for `check_content`.
+    async def status_or_record(
+        self, order_id: str, content: str | None = None, *, open_too: bool = False
+    ) -> OrderProgress:
+        """Return `status` or, if no server answers, the book's record, as `in_book_alone` does. `content` is
+        the fingerprint for `check_content`.
 
-        Raises UnknownOrder and OrderConflict. Raises ServerUnreachable unless the book has it closed."""
+        Raises UnknownOrder and OrderConflict. Raises ServerUnreachable unless the book has it."""
         try:
             progress = await self.status(order_id)
         except ServerUnreachable:
-            recorded = await closed_in_book(self._book, order_id)
+            recorded = await in_book_alone(self._book, order_id, open_too=open_too)
             if recorded is None:
                 raise
             progress = recorded

@@ -23,10 +23,12 @@ _REFERENCES = ("charge_id", "label_id", "reservation_id", "tracking_number", "me
 
 
 class Receipt(Wire):
-    """The receipt of one effect. Without a reference, an attempt may have reached the gateway unanswered."""
+    """The receipt of one effect."""
 
     effect: Effect
     state: EffectState
+    unanswered: int = 0
+    """How many attempts the gateway has not answered: the effect may have happened."""
     key: str
     """The idempotency key that the gateway was called with."""
     reference: str | None = None
@@ -36,6 +38,13 @@ class Receipt(Wire):
     """When it was recorded; None if it was not."""
     link: str | None = None
     """The provider's page about it, if there is a template for such links."""
+
+    @property
+    def words(self) -> str:
+        """The state for people, who know of no claims."""
+        if self.state is EffectState.CLAIMED:
+            return "may have happened" if self.unanswered else "did not happen"
+        return self.state.words
 
 
 def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> tuple[Receipt, ...]:
@@ -51,8 +60,8 @@ def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> t
             "tracking_number": given.get("tracking_number"),
         }
         link = links.link_of(STEP_OF[effect], order_id=ref.order_id, **told)
-        receipt = {"effect": effect, "state": entry.state, "at": entry.done_at, "link": link, **told}
-        receipts.append(Receipt.model_validate(receipt))
+        receipt = {"effect": effect, "state": entry.state, "unanswered": entry.unanswered, **told}
+        receipts.append(Receipt.model_validate({**receipt, "at": entry.done_at, "link": link}))
     return tuple(receipts)
 
 

@@ -1,27 +1,32 @@
 """An order as the book has it, for when Temporal has forgotten the order, or no server answers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
 from order_system.domain.ids import order_workflow_id, step_workflow_id
-from order_system.domain.journal import Journal, was_voided
+from order_system.domain.journal import Journal, parcel_is_gone, was_voided
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import paid_already
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import AUTHORISATION_VOIDED, STEPS, UNDOS, Effect, Step
 
+NO_SERVER = "the server does not answer; this is what the book knows"
+"""The note of an order that is read while no server answers."""
 
-async def closed_in_book(book: SqlOrderBook, order_id: str) -> OrderProgress | None:
-    """Return the book's record of a closed order, for when no server answers. None if the order is not closed
-    in the book: the book cannot know whether an open order still runs."""
+
+async def in_book_alone(book: SqlOrderBook, order_id: str, *, open_too: bool = False) -> OrderProgress | None:
+    """Return the book's record of an order, for when no server answers. An open order is returned only if
+    `open_too`, and as running: the book cannot know whether it still runs."""
     record = (await book.find([order_id])).get(order_id)
-    if record is None or record.status is SubmissionStatus.OPEN:
+    if record is None or (record.status is SubmissionStatus.OPEN and not open_too):
         return None
     progress = order_in_book(record, await book.journal(record.ref))
-    note = "the server does not answer; this is what the book knows"
-    return await with_refunds(book, progress.model_copy(update={"note": note}))
+    if record.status is SubmissionStatus.OPEN:
+        progress = may_run(progress)
+    return await with_refunds(book, progress.model_copy(update={"note": NO_SERVER}))
 
 
 async def with_refunds(book: SqlOrderBook, order: OrderProgress) -> OrderProgress:
@@ -52,6 +57,20 @@ def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:
         undos=undos_in_book(journal),
         note="Temporal has forgotten this order; this is what the book knows",
     )
+
+
+def may_run(in_book: OrderProgress) -> OrderProgress:
+    """Return an open order as running: it may well run, on a server that cannot be asked. Its steps have
+    ended if an undo has begun."""
+    running, pending = {"status": StepState.RUNNING}, {"status": StepState.PENDING}
+    going_on = {} if in_book.undos else {StepState.FAILED: running, StepState.SKIPPED: pending}
+    told = {"status": OrderStatus.RUNNING, "reason": None, "children": restated(in_book, going_on)}
+    return in_book.model_copy(update=told)
+
+
+def restated(order: OrderProgress, told: Mapping[StepState, dict[str, Any]]) -> tuple[StepProgress, ...]:
+    """Return the order's steps, each changed by what is `told` for its status."""
+    return tuple(step.model_copy(update=told.get(step.status, {})) for step in order.children)
 
 
 def _step(step: Step, order_id: str, journal: Journal) -> StepProgress:
@@ -93,11 +112,15 @@ def undos_in_book(journal: Journal) -> tuple[UndoProgress, ...]:
     undos: list[UndoProgress] = []
     for step, undo in UNDOS.items():
         entry = journal.get(undo.effect)
-        if entry is None or entry.fenced_at is None or entry.state is EffectState.DONE:
+        if entry is None or entry.fenced_at is None:
+            continue
+        if entry.state is EffectState.DONE and parcel_is_gone(journal):
             continue
         status = UndoState.DONE if entry.undo_ended_at else UndoState.PENDING
         reason = undo.done if entry.state is EffectState.UNDONE else undo.nothing
-        if step is Step.PAYMENT and was_voided(journal):
+        if status is UndoState.PENDING:
+            reason = None
+        elif step is Step.PAYMENT and was_voided(journal):
             reason = AUTHORISATION_VOIDED
         if entry.state is EffectState.IN_DOUBT:
             reason = "in doubt: an attempt was never answered, and may still take effect"

@@ -15,7 +15,7 @@ from temporalio.client import Client, WorkflowExecution
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.errors import ServerUnreachable
+from order_system.domain.errors import ServerAway, ServerUnreachable
 from order_system.domain.ids import order_id_in, order_workflow_id
 from order_system.domain.listing import (
     EVERY_ORDER,
@@ -26,6 +26,7 @@ from order_system.domain.listing import (
     OrderFilter,
     OrderSummary,
     Page,
+    Sort,
 )
 from order_system.domain.messages import OrderStatus
 from order_system.domain.search_attributes import BATCH_NAME, ORDER_STATUS
@@ -80,10 +81,7 @@ class OrderLists:
             again = {row.order_id for row in unnoted}
             page = replace(page, rows=(*unnoted, *(row for row in page.rows if row.order_id not in again)))
         if cursor is None and status is OrderStatus.TERMINATED:
-            cut_short = sorted(await self._ids_where(_CUT_SHORT, limit=WAITING_LISTED))
-            still_open = replace(wanted, status=SubmissionStatus.OPEN, order_ids=cut_short)
-            left = await self.book.orders(still_open, limit=PAGE_ROWS_LIMIT)
-            page = replace(page, rows=(*left.rows, *page.rows))
+            page = replace(page, rows=(*await self._unsettled(wanted), *page.rows))
         return await self._with_server_state(page, status)
 
     async def _forgot_ended(self, rows: Sequence[OrderSummary]) -> bool:
@@ -118,9 +116,21 @@ class OrderLists:
             if order_id not in known or _is_older(known[order_id], run)
         ]
 
+    async def _unsettled(self, wanted: OrderFilter = EVERY_ORDER) -> tuple[OrderSummary, ...]:
+        """Return the orders whose workflow was terminated or is gone, and that nobody has settled yet: those
+        that the server lists as terminated, and those among the oldest open ones."""
+        cut_short = sorted(await self._ids_where(_CUT_SHORT, limit=WAITING_LISTED))
+        is_open = replace(wanted, status=SubmissionStatus.OPEN, sort=Sort.OLDEST)
+        open_ones = [
+            await self.book.orders(each, limit=PAGE_ROWS_LIMIT)
+            for each in (is_open, replace(is_open, order_ids=cut_short))
+        ]
+        rows = {row.order_id: row for page in open_ones for row in page.rows}
+        return (await self._with_server_state(Page((*rows.values(),), None), OrderStatus.TERMINATED)).rows
+
     async def counts(self) -> dict[OrderStatus, int]:
         """Count the orders by status. A status without orders is 0. If no server answers, `needs_attention`
-        is not there, and those orders are among the running ones."""
+        is not there, and orders that wait or were terminated are among the running ones."""
         found = await self.book.order_counts()
         ours = {OrderStatus.RUNNING: found[SubmissionStatus.OPEN]}
         query = visibility.all_of(self._ours, _WAITING)
@@ -128,7 +138,9 @@ class OrderLists:
             counted = await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)
             waiting = min(counted.count, ours[OrderStatus.RUNNING])
             ours[OrderStatus.NEEDS_ATTENTION] = waiting
-            ours[OrderStatus.RUNNING] -= waiting
+            unsettled = len(await self._unsettled())
+            ours[OrderStatus.RUNNING] = max(0, ours[OrderStatus.RUNNING] - waiting - unsettled)
+            ours[OrderStatus.TERMINATED] = found[SubmissionStatus.TERMINATED] + unsettled
         return {
             status: ours[status] if status in ours else found[SubmissionStatus(status.value)]
             for status in OrderStatus
@@ -137,12 +149,8 @@ class OrderLists:
 
     async def waiting_ids(self) -> set[str]:
         """Return the orders that need attention, WAITING_LISTED at most. Raises ServerUnreachable."""
-        query = visibility.all_of(self._ours, _WAITING)
         async with answering_soon():
-            found = self.temporal.list_workflows(
-                query, limit=WAITING_LISTED, rpc_timeout=policy.WAITING_ASKED
-            )
-            return {order_id_in(run.id) async for run in found}
+            return {order_id_in(run.id) for run in await self._found(_WAITING, None, limit=WAITING_LISTED)}
 
     async def waiting_by_batch(self) -> Counter[str | None]:
         """How many of them each batch has."""
@@ -165,13 +173,31 @@ class OrderLists:
     async def _with_server_state(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
         """Add what the server knows of each row, then keep the rows with that status."""
         runs: dict[str, list[WorkflowExecution]] = defaultdict(list)
-        for run in await self._listed(None, [row.order_id for row in page.rows]):
-            runs[order_id_in(run.id)].append(run)
-        rows = [_as_on_server(row, runs[row.order_id]) for row in page.rows]
+        gone: set[str] = set()
+        async with if_it_answers_soon():
+            for run in await self._found(None, [row.order_id for row in page.rows]):
+                runs[order_id_in(run.id)].append(run)
+            running = [row.order_id for row in page.rows if row.status == OrderStatus.RUNNING]
+            gone = await self._gone([order_id for order_id in running if not runs[order_id]])
+        rows = [
+            row.model_copy(update={"status": type(row.status)(OrderStatus.TERMINATED)})
+            if row.order_id in gone
+            else _as_on_server(row, runs[row.order_id])
+            for row in page.rows
+        ]
         waiting = [row.order_id for row in rows if row.status == OrderStatus.NEEDS_ATTENTION]
         said = await self.book.last_words(waiting) if waiting else {}
         rows = (row.model_copy(update={"reason": said.get(row.order_id, row.reason)}) for row in rows)
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
+
+    async def _gone(self, order_ids: Sequence[str]) -> set[str]:
+        """Return those that this server has no workflow of, although they are open in the book as its own."""
+        on_server, known = TemporalOrderRuns(self.temporal), await self.book.find(order_ids)
+        runs = await side_by_side(on_server.current_run, list(known))
+        here = await on_server.server()
+        lost = (record for record, run in zip(known.values(), runs, strict=True) if run is None)
+        still_open = (record for record in lost if record.status is SubmissionStatus.OPEN)
+        return {record.ref.order_id for record in still_open if here.has(record)}
 
     async def _ids_where(
         self, condition: str, order_ids: Sequence[str] | None = None, *, limit: int | None = None
@@ -183,14 +209,19 @@ class OrderLists:
     async def _listed(
         self, condition: str | None, order_ids: Sequence[str] | None, *, limit: int | None = None
     ) -> list[WorkflowExecution]:
-        listed: list[WorkflowExecution] = []
-        if order_ids is None or order_ids:
-            among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
-            query = visibility.all_of(self._ours, condition, among)
-            async with if_it_answers_soon():
-                found = self.temporal.list_workflows(query, limit=limit, rpc_timeout=policy.WAITING_ASKED)
-                listed = [run async for run in found]
-        return listed
+        async with if_it_answers_soon():
+            return await self._found(condition, order_ids, limit=limit)
+        return []
+
+    async def _found(
+        self, condition: str | None, order_ids: Sequence[str] | None, *, limit: int | None = None
+    ) -> list[WorkflowExecution]:
+        if order_ids is not None and not order_ids:
+            return []
+        among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
+        query = visibility.all_of(self._ours, condition, among)
+        found = self.temporal.list_workflows(query, limit=limit, rpc_timeout=policy.WAITING_ASKED)
+        return [run async for run in found]
 
     @property
     def _ours(self) -> str:
@@ -248,7 +279,7 @@ async def answering_soon() -> AsyncGenerator[None]:
         async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
             yield
     except TimeoutError as late:
-        raise ServerUnreachable("the Temporal server does not answer") from late
+        raise ServerAway("the Temporal server does not answer") from late
 
 
 @asynccontextmanager

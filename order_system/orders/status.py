@@ -31,7 +31,14 @@ from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import WorkflowState, describe, first_run, state_of
 from order_system.infra.temporal.servers import server_of
-from order_system.orders.in_book import order_in_book, told_by_book, undos_in_book, with_refunds
+from order_system.orders.in_book import (
+    may_run,
+    order_in_book,
+    restated,
+    told_by_book,
+    undos_in_book,
+    with_refunds,
+)
 
 _OTHER_NAMES = {
     WorkflowState.COMPLETED: OrderStatus.FULFILLED,
@@ -60,8 +67,10 @@ class OrderStatusReader:
             if record is None:
                 raise UnknownOrder(f"there is no order {order_id}, neither on the server nor in the book")
             in_book = order_in_book(record, journal)
-            is_elsewhere = record.status is SubmissionStatus.OPEN and not here.has(record)
-            return _running_elsewhere(in_book) if is_elsewhere else in_book
+            if record.status is not SubmissionStatus.OPEN or here.has(record):
+                return in_book
+            note = "it is open on another Temporal server; this is what the book knows"
+            return may_run(in_book).model_copy(update={"note": note})
         progress = await self.by_workflow(described) or await self._by_server(order_id, described)
         if progress.closed and described.close_time is None:  # it has closed since
             described = await describe(self._temporal, described.id, described.run_id) or described
@@ -208,29 +217,15 @@ def _with_failure(
     return undo if ended else undo.model_copy(update={"reason": why, "next_attempt_at": when})
 
 
-def _running_elsewhere(in_book: OrderProgress) -> OrderProgress:
-    """Return an order that is open on another server as running: it may well run there."""
-    running, pending = {"status": StepState.RUNNING}, {"status": StepState.PENDING}
-    children = _restated(in_book, {StepState.FAILED: running, StepState.SKIPPED: pending})
-    note = "it is open on another Temporal server; this is what the book knows"
-    told = {"status": OrderStatus.RUNNING, "reason": None, "children": children, "note": note}
-    return in_book.model_copy(update=told)
-
-
 def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
     """Correct what a terminated workflow last said: it ran no code when it ended, so that is outdated."""
     ended = {"status": StepState.TERMINATED, "closed_at": at}
     skipped = {"status": StepState.SKIPPED}
-    children = _restated(progress, {StepState.RUNNING: ended, StepState.PENDING: skipped})
+    children = restated(progress, {StepState.RUNNING: ended, StepState.PENDING: skipped})
     reason = "terminated before it could finish; the reconciler settles it, or its next submission"
     return progress.model_copy(
         update={"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or reason}
     )
-
-
-def _restated(order: OrderProgress, told: Mapping[StepState, dict[str, Any]]) -> tuple[StepProgress, ...]:
-    """Return the order's steps, each changed by what is `told` for its status."""
-    return tuple(step.model_copy(update=told.get(step.status, {})) for step in order.children)
 
 
 def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:

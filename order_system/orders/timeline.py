@@ -2,6 +2,7 @@
 the order book. The pages draw it, and the API returns it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
@@ -85,12 +86,26 @@ def _step(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade])
         step=step.step,
         state=step.status,
         started_at=step.started_at,
-        ended_at=step.closed_at,
+        ended_at=_ended(step, journal, attempts),
         attempts=step.attempts,
         **_time_spent(step, journal, attempts),
         reason=step.reason,
         marks=tuple(Mark(effect=effect, at=at) for effect, at in done if at is not None),
     )
+
+
+def _ended(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> datetime | None:
+    """Return when the step ended; if nobody has noted that, when it was last heard of."""
+    if step.closed_at or step.status is StepState.RUNNING:
+        return step.closed_at
+    effects = STEPS[step.step].effects
+    heard = [journal[effect].claimed_at for effect in effects if effect in journal]
+    heard += [each.ended_at for each in attempts if each.activity in map(_activity, effects)]
+    return max(filter(None, heard), default=None)
+
+
+def _activity(effect: Effect) -> str:
+    return "buy_label" if effect is Effect.LABEL else effect
 
 
 def _time_spent(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> dict[str, int]:
@@ -99,8 +114,8 @@ def _time_spent(step: StepProgress, journal: Journal, attempts: Sequence[Attempt
         return {}
     tried = paused = 0
     for effect in STEPS[step.step].effects:
-        name = "buy_label" if effect is Effect.LABEL else effect
-        made = [each for each in attempts if each.activity == name and each.began_at >= step.started_at]
+        ours = [each for each in attempts if each.activity == _activity(effect)]
+        made = [each for each in ours if each.began_at >= step.started_at]
         tried += sum(milliseconds_between(each.began_at, each.ended_at) for each in made)
         for before, after in pairwise(made):
             between = milliseconds_between(before.ended_at, after.due_at)

@@ -18,9 +18,11 @@ from starlette.types import Receive, Scope, Send
 from order_system.domain import errors
 from order_system.domain.card_numbers import REFUSAL, holds_card_number, identifier_holds_card_number
 from order_system.domain.order_file import FileChanged, FileUnreachable
+from order_system.infra.temporal.connection import no_answer
 from order_system.intake.documents import Place, spell
 from order_system.web import policy
 from order_system.web.examples import EXAMPLES
+from order_system.web.patterns import RULES
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -175,7 +177,9 @@ def answer_to(error: Exception) -> Response:
 
 def answer_with_problems(app: FastAPI) -> None:
 
-    async def answer(_request: Request, error: Exception) -> Response:
+    async def answer(request: Request, error: Exception) -> Response:
+        if isinstance(error, errors.ServerAway):
+            error = errors.ServerUnreachable(no_answer(request.app.state.services.temporal))
         return answer_to(error)
 
     for kind in (RequestValidationError, HTTPException, errors.OrderSystemError):
@@ -187,7 +191,8 @@ def _mistake(found: Mapping[str, Any]) -> Mistake:
     place: Place = tuple(found["loc"])
     inside = place[:1] in {("body",), ("query",), ("path",)}
     field = spell(place[1:] if inside else place)
-    return Mistake(field=field, message=str(found["msg"]).removeprefix("Value error, "))
+    rule = RULES.get(found.get("ctx", {}).get("pattern", ""))
+    return Mistake(field=field, message=rule or str(found["msg"]).removeprefix("Value error, "))
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -110,7 +110,7 @@ def _facts(concern: Concern) -> Iterator[tuple[str, str]]:
     if concern.customer:
         yield "customer", f"{concern.customer.name}, {concern.customer.email}"
     for receipt in concern.receipts:
-        yield receipt.effect, f"{receipt.reference or 'no ID'}, {receipt.state.words}"
+        yield receipt.effect, f"{receipt.reference or 'no ID'}, {receipt.words}"
         yield "key", receipt.key
         if receipt.link:
             yield "see", receipt.link

@@ -17,7 +17,7 @@ from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
 from order_system.infra.settings import Settings
 from order_system.orders.details import OrderDetails
-from order_system.orders.in_book import closed_in_book
+from order_system.orders.in_book import in_book_alone
 
 
 async def status(
@@ -66,7 +66,7 @@ async def _read(
     except ServerUnreachable:
         async with open_order_system(settings) as system:
             order_id = await order_meant(order_id, system.book)
-            order = await closed_in_book(system.book, order_id)
+            order = await in_book_alone(system.book, order_id)
             if order is None:
                 raise
             return OrderResult(order, outcome=await system.book.outcome(order_id))

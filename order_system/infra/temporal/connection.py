@@ -19,7 +19,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
-from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerUnreachable
+from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerAway, ServerUnreachable
 from order_system.infra import policy
 from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.temporal.conversion import converter
@@ -35,6 +35,11 @@ _FOR_NOW = (ResourceExhaustedFailure, WorkflowNotReadyFailure)
 _NEVER_CONNECTED = "Failed client connect"
 """How the SDK's error begins when a `lazy` client cannot connect with its first call."""
 CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
+
+
+def no_answer(temporal: Client) -> str:
+    """Return the sentences for a person whose server does not answer: its address, and the cure."""
+    return f"No Temporal server answers at {temporal.service_client.config.target_host}. {CURE}"
 
 
 async def connect(address: str | None = None, namespace: str = "default", *, lazy: bool = False) -> Client:
@@ -180,7 +185,7 @@ async def reaching_server() -> AsyncGenerator[None]:
         yield
     except RPCError as error:
         if has_gone(error):
-            raise ServerUnreachable("the Temporal server does not answer") from error
+            raise ServerAway("the Temporal server does not answer") from error
         if is_for_now(error):
             raise ServerUnreachable(f"the Temporal server refuses for now: {error.message}") from error
         if is_about_the_namespace(error):
@@ -191,7 +196,7 @@ async def reaching_server() -> AsyncGenerator[None]:
     except RuntimeError as failure:
         if _NEVER_CONNECTED not in str(failure):
             raise
-        raise ServerUnreachable("the Temporal server does not answer") from failure
+        raise ServerAway("the Temporal server does not answer") from failure
 
 
 async def outlasting(look: Callable[[], Awaitable[Found]]) -> Found:

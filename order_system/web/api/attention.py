@@ -10,9 +10,8 @@ from order_system.attention.chosen import Action, Chosen, Summary
 from order_system.attention.concerns import Concern
 from order_system.attention.what_waits import sums_of
 from order_system.domain.answers import Came, ParcelFate
-from order_system.domain.ids import ORDER_ID
 from order_system.domain.listing import PAGE_ROWS_LIMIT
-from order_system.web import examples
+from order_system.web import examples, patterns
 from order_system.web.documents.orders import AnswerBody
 from order_system.web.guards.access import Caller, Operator, Viewer
 from order_system.web.problems import documented
@@ -21,7 +20,7 @@ from order_system.web.services import Given, Services
 router = APIRouter(prefix="/api")
 
 EventId = Annotated[
-    str, Path(pattern="^evt_[0-9a-f]{32}$", description="As a concern has it.", examples=[examples.EVENT])
+    str, Path(pattern=patterns.EVENT_ID, description="As a concern has it.", examples=[examples.EVENT])
 ]
 MOST_LISTED = 500
 """The most concerns in an answer: nobody answers more than these one by one."""
@@ -34,7 +33,7 @@ class Attention(BaseModel):
 
 
 class ActionBody(AnswerBody):
-    chosen: list[Annotated[str, Field(pattern=f"^{ORDER_ID.pattern}(:[A-Za-z0-9._]+){{0,2}}$")]] = Field(
+    chosen: list[Annotated[str, Field(pattern=patterns.CHOICE)]] = Field(
         min_length=1,
         max_length=PAGE_ROWS_LIMIT,
         description="IDs of orders. `ORDER-001:payment`: only what waits of that step.",

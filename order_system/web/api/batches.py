@@ -21,8 +21,8 @@ from order_system.domain.listing import (
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.domain.search import LONGEST
-from order_system.web import examples
-from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit, Linked, Moment, media_type
+from order_system.web import examples, patterns
+from order_system.web.api.parameters import BatchName, Cursor, Limit, Linked, Moment, media_type
 from order_system.web.documents.batches import (
     BatchDocument,
     BatchStarted,
@@ -68,7 +68,9 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     request: Request,
     services: Given,
     _caller: Operator,
-    name: Annotated[str, Query(pattern=PATTERN, description="The batch's name.", examples=[examples.BATCH])],
+    name: Annotated[
+        str, Query(pattern=patterns.BATCH_NAME, description="The batch's name.", examples=[examples.BATCH])
+    ],
     dry_run: Annotated[bool, Query(description="Tell what a run would do. Start and keep nothing.")] = False,
     window: Annotated[
         int, Query(ge=1, le=policy.BATCH_WINDOW_LIMIT, description="Orders under way at once.")

@@ -9,7 +9,6 @@ from fastapi import Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from python_multipart.multipart import parse_options_header
 
-from order_system.domain.ids import BATCH_NAME, ORDER_ID
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, Page, Sort
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
@@ -17,7 +16,7 @@ from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
 from order_system.intake.documents import UnreadableText, read_documents, spell
 from order_system.intake.reader import examine
-from order_system.web import examples
+from order_system.web import examples, patterns
 from order_system.web.problems import Invalid, Mistake, UnsupportedMediaType
 
 JSON = "application/json"
@@ -94,13 +93,12 @@ def in_utc(moment: datetime) -> datetime:
         raise ValueError("is beyond all time") from None
 
 
-PATTERN = f"^{BATCH_NAME.pattern}$"
-"""The pattern of a batch's name."""
-
 OrderId = Annotated[
-    str, Path(pattern=f"^{ORDER_ID.pattern}$", description="The order's ID.", examples=[examples.ORDER_ID])
+    str, Path(pattern=patterns.ORDER_ID, description="The order's ID.", examples=[examples.ORDER_ID])
 ]
-BatchName = Annotated[str, Path(pattern=PATTERN, description="The batch's name.", examples=[examples.BATCH])]
+BatchName = Annotated[
+    str, Path(pattern=patterns.BATCH_NAME, description="The batch's name.", examples=[examples.BATCH])
+]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_LIMIT, description="Rows of a page, at most.")]
 Moment = Annotated[
@@ -117,7 +115,11 @@ class Wanted(BaseModel):
     status: Annotated[OrderStatus | None, Query(description="Only orders of this status.")] = None
     batch: Annotated[
         str | None,
-        Query(pattern=PATTERN, description="Only orders that this batch started.", examples=[examples.BATCH]),
+        Query(
+            pattern=patterns.BATCH_NAME,
+            description="Only orders that this batch started.",
+            examples=[examples.BATCH],
+        ),
     ] = None
     opened_since: Moment = None
     opened_before: Moment = None
@@ -135,7 +137,7 @@ class Wanted(BaseModel):
     reason: Annotated[
         str | None, Query(max_length=LONGEST, description="A part of the reason.", examples=["declined"])
     ] = None
-    currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$", examples=["USD"])] = None
+    currency: Annotated[str | None, Query(pattern=patterns.CURRENCY, examples=["USD"])] = None
     sort: Annotated[
         Sort, Query(description="`amount`: the largest first, and only orders that have one.")
     ] = Sort.NEWEST

@@ -111,10 +111,10 @@ class Answered(BaseModel):
 
 
 async def read_order(
-    services: Services, order_id: str, caller: Caller, content: str | None = None
+    services: Services, order_id: str, caller: Caller, content: str | None = None, *, open_too: bool = False
 ) -> OrderDocument:
-    """Read an order as the caller may see it. Raises UnknownOrder, OrderConflict, ServerUnreachable."""
-    order = await services.orders.status_or_record(order_id, content)
+    """Read an order as the caller may see it. Raises what `OrderClient.status_or_record` raises."""
+    order = await services.orders.status_or_record(order_id, content, open_too=open_too)
     return shown_to(caller, services, await services.orders.in_full(order))
 
 
@@ -143,6 +143,8 @@ def shown_to(caller: Caller, services: Services, order: OrderDetails) -> OrderDo
 def actions_of(order: OrderProgress) -> tuple[OrderAction, ...]:
     if order.closed:
         return (OrderAction.REFUND if order.status is OrderStatus.FULFILLED else OrderAction.RUN_AGAIN,)
+    if order.run_id is None:  # the book alone knows it: it is on another server, or ours is away
+        return ()
     held = order.held_until is not None
     stuck = any(undo.may_be_handled for undo in order.undos)
     return (

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from order_system.attention.chosen import BY_HAND, Action
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
+from order_system.domain.errors import ServerAway
 from order_system.web.api.attention import ActionBody, EventId, send_again, waiting_for
 from order_system.web.documents.orders import OrderAction
 from order_system.web.guards.access import Operator
@@ -21,19 +22,25 @@ MOST_SHOWN = 100
 
 @router.get(HERE)
 async def show(visit: Visit) -> Response:
-    """Show all concerns. Raises ServerUnreachable."""
-    found = await waiting_for(visit.services, visit.caller)
+    """Show all concerns; if no server answers, those that the book has."""
+    attention, away = visit.services.attention, False
+    try:
+        found = await waiting_for(visit.services, visit.caller)
+        quiet = "" if found else await attention.all_quiet()
+    except ServerAway:
+        found = [each if visit.caller.may_act else each.masked() for each in await attention.in_book_alone()]
+        quiet, away = "The book shows nothing that waits for a person.", True
     return await visit.page(
         "attention.html",
         place=HERE,
         calm=True,  # it asks a lot of the server
-        cards=[(concern, _answers(concern)) for concern in found[:MOST_SHOWN]],
+        away=away,
+        cards=[(concern, () if away else _answers(concern)) for concern in found[:MOST_SHOWN]],
         links=visit.services.links,
         more=max(0, len(found) - MOST_SHOWN),
         total=len(found),
-        waiting=len(found),
         sums=sums_of(found),
-        quiet="" if found else await visit.services.attention.all_quiet(),
+        quiet=quiet,
     )
 
 

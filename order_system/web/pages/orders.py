@@ -17,6 +17,7 @@ from order_system.domain.progress import AttemptMade
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
 from order_system.orders.exports import ExportFormat
+from order_system.orders.in_book import NO_SERVER
 from order_system.web.api.orders import cancel_order
 from order_system.web.api.parameters import Wanted, in_utc
 from order_system.web.documents.orders import (
@@ -105,13 +106,14 @@ def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> st
 
 @router.get(ONE)
 async def show(visit: Visit, order_id: str) -> Response:
-    """Show an order. Raises UnknownOrder, ServerUnreachable."""
-    order = await read_order(visit.services, order_id, visit.caller)
+    """Show an order, if need be as the book has it. Raises UnknownOrder, ServerUnreachable."""
+    order = await read_order(visit.services, order_id, visit.caller, open_too=True)
     return await visit.page(
         "order.html",
         place="/",
         calm=order.closed,
         order=order,
+        away=order.note == NO_SERVER,
         summary=await _in_book(visit.services, order),
         undos={undo.step: undo for undo in order.undos},
         stuck=[undo.step for undo in order.undos if undo.may_be_handled],

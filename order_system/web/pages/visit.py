@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from order_system.domain.money import format_amount, format_decimal
 from order_system.domain.progress import iso
 from order_system.domain.wording import in_time, time_between
+from order_system.infra.temporal.connection import no_answer
 from order_system.web import policy
 from order_system.web.guards.access import Caller, Viewer
 from order_system.web.pages import words
@@ -106,4 +107,4 @@ def bare_page(
 
 
 def _frame(services: Services, caller: Caller | None) -> dict[str, Any]:
-    return {"visitor": caller, "ui_url": services.links.ui_url}
+    return {"visitor": caller, "ui_url": services.links.ui_url, "no_answer": no_answer(services.temporal)}

@@ -112,7 +112,7 @@ async def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_trace(shop: S
             assert why in str(refused.value.cause)
         with pytest.raises(WorkflowUpdateFailedError) as refused:
             await handle.execute_update(OrderFulfillmentWorkflow.retry_step, StepRetry(who="ada"))
-        assert "is not held" in str(refused.value.cause)
+        assert "is not held: its undo of payment is stuck, and `resolve` answers" in str(refused.value.cause)
         assert (await handle.fetch_history()).events[-1].event_id == length
         await resolve(handle, resolution(Step.PAYMENT))
         await ended(shop, handle)

@@ -25,6 +25,7 @@ from order_system.orders.client import CancelAnswer
 from order_system.orders.lists import OrderLists
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import WAIT_SECONDS, submitted, watched
+from tests.fixtures.steering.resets import forget
 from tests.fixtures.steering.waiting import eventually
 from workflows.payment import PaymentWorkflow
 from workflows.registry import WORKFLOWS
@@ -129,6 +130,12 @@ async def test_a_terminated_order_took_as_long_as_it_did_and_no_list_calls_it_ru
         assert not (await lists.orders(status=OrderStatus.RUNNING)).rows
         [row] = (await lists.orders(status=OrderStatus.TERMINATED)).rows
         assert (row.order_id, row.status) == (order.order_id, OrderStatus.TERMINATED), "and it is in one"
+        await forget(shop, order)
+        for wanted in (None, OrderStatus.TERMINATED):
+            [row] = (await lists.orders(status=wanted)).rows
+            assert row.status == OrderStatus.TERMINATED, "nor one whose workflow is gone"
+        counts = await lists.counts()
+        assert (counts[OrderStatus.RUNNING], counts[OrderStatus.TERMINATED]) == (0, 1)
         hold.let_go()
     inventory = {step.step: step for step in status.children}[Step.INVENTORY]
     assert (inventory.status, inventory.closed_at) == (StepState.TERMINATED, closed_at)

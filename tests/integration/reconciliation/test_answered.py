@@ -7,7 +7,7 @@ from temporalio.common import RetryPolicy
 
 from order_system.attention.concerns import ConcernKind
 from order_system.domain import policy
-from order_system.domain.answers import AnsweredAs, AnswerResult, ParcelFate, Remedy
+from order_system.domain.answers import AnsweredAs, AnswerResult, GiveUp, ParcelFate, Remedy
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import AnswerRefused
 from order_system.domain.order import Order, SubmissionRef
@@ -56,6 +56,8 @@ async def test_a_stuck_undo_of_a_terminated_order_is_ended_by_a_person(shop: Sho
 async def test_a_stuck_undo_of_a_terminated_order_is_tried_again_when_a_person_says_so(shop: Shop) -> None:
     async with shop.open():
         order = await terminated_with_a_stuck_undo(shop, Step.PAYMENT)
+        with pytest.raises(AnswerRefused, match="has ended as terminated, and `reconcile` settles it"):
+            await shop.attention.answer(order.order_id, GiveUp(who="ada"))
         shop.stage.mend()
         receipt = await shop.attention.answer(order.order_id, resolution(Step.PAYMENT, Remedy.RETRY))
         assert receipt.result is AnswerResult.RETRIED

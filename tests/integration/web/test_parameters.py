@@ -45,3 +45,17 @@ async def test_a_misspelt_filter_is_told_with_those_that_there_are(operator: Asy
     )
     assert twice.json()["errors"] == [{"field": "status", "message": "is given more than once"}]
     assert none.json()["errors"][0]["message"].endswith("it takes none")
+
+
+async def test_no_mistake_is_told_as_a_pattern(operator: AsyncClient) -> None:
+    for method, path, field, body in (
+        ("GET", "/api/orders/ORDER 1", "order_id", None),
+        ("GET", "/api/batches/of monday", "name", None),
+        ("GET", "/api/orders?batch=of monday", "batch", None),
+        ("GET", "/api/orders?currency=usd", "currency", None),
+        ("POST", "/api/webhooks/evt_1/again", "event_id", None),
+        ("POST", "/api/orders/actions", "chosen[0]", {"action": "take", "chosen": ["ORDER 1"]}),
+    ):
+        refused = await operator.request(method, path, json=body)
+        [mistake] = refused.json()["errors"]
+        assert (refused.status_code, mistake["field"], mistake["message"][:8]) == (422, field, "must be ")

@@ -6,7 +6,7 @@ import pytest
 
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.progress import UndoState
-from order_system.domain.steps import UNDOS, Step
+from order_system.domain.steps import UNDOS, Effect, Step
 from order_system.orders.in_book import undos_in_book
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -17,7 +17,8 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
     [
         (EffectState.UNDONE, True, UndoState.DONE, "refunded"),
         (EffectState.NEVER_HAPPENED, True, UndoState.DONE, "nothing was charged"),
-        (EffectState.NEVER_HAPPENED, False, UndoState.PENDING, "nothing was charged"),
+        (EffectState.NEVER_HAPPENED, False, UndoState.PENDING, None),
+        (EffectState.DONE, False, UndoState.PENDING, None),
         (
             EffectState.IN_DOUBT,
             True,
@@ -28,7 +29,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
     ],
 )
 def test_an_undo_is_told_as_the_workflow_would_tell_it(
-    state: EffectState, ended: bool, status: UndoState, reason: str
+    state: EffectState, ended: bool, status: UndoState, reason: str | None
 ) -> None:
     effect = UNDOS[Step.PAYMENT].effect
     handled = state is EffectState.HANDLED
@@ -48,9 +49,12 @@ def test_an_undo_is_told_as_the_workflow_would_tell_it(
     assert (undo.step, undo.status, undo.reason) == (Step.PAYMENT, status, reason)
 
 
-def test_what_was_not_fenced_and_a_charge_that_stands_are_no_undos() -> None:
+def test_what_was_not_fenced_and_the_label_of_a_parcel_that_is_gone_are_no_undos() -> None:
     effect = UNDOS[Step.PAYMENT].effect
     assert undos_in_book({}) == ()
     assert undos_in_book({effect: JournalEntry(effect, EffectState.CLAIMED, claimed_at=NOON)}) == ()
-    stands = JournalEntry(effect, EffectState.DONE, claimed_at=NOON, done_at=NOON, fenced_at=NOON)
-    assert undos_in_book({effect: stands}) == ()
+    label, dispatch = (
+        JournalEntry(each, EffectState.DONE, claimed_at=NOON, done_at=NOON, fenced_at=NOON)
+        for each in (Effect.LABEL, Effect.DISPATCH)
+    )
+    assert undos_in_book({Effect.LABEL: label, Effect.DISPATCH: dispatch}) == ()

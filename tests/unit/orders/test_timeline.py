@@ -62,6 +62,20 @@ def entry(
     )
 
 
+def test_a_step_whose_end_nobody_noted_ends_when_it_was_last_heard_of() -> None:
+    failed = step(Step.SHIPPING, StepState.FAILED, 2)
+    made = AttemptMade(
+        activity="buy_label", number=1, last_number=1, due_at=at(2), began_at=at(2), ended_at=at(5), said="no"
+    )
+    undo = made.model_copy(update={"activity": "void_abandoned", "ended_at": at(60)})
+    journal = {Effect.LABEL: entry(Effect.LABEL, fenced=30)}
+    abandoned = order(OrderStatus.TERMINATED, failed, step(Step.PAYMENT, StepState.RUNNING, 1))
+
+    shipping, payment = timeline_of(abandoned, journal, [made, undo]).bars
+
+    assert (shipping.ended_at, payment.ended_at) == (at(5), None)
+
+
 def test_an_order_that_has_not_begun_has_no_times() -> None:
     timeline = timeline_of(order(OrderStatus.RUNNING, step(Step.PAYMENT, StepState.PENDING)), {})
 

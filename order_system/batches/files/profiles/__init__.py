@@ -46,8 +46,17 @@ def parse_profile(text: str) -> Profile:
         told = {
             "too_short": 'names no column; if there is none of it, say tax = "0" under [constants]',
             "extra_forbidden": "is no key that a profile has; is it misspelt?",
+            "separator": "must be a tab, or one sign that is no letter, digit, blank or quote",
+            "id_prefix": "must be at most 31 letters, digits, '.', '_', '-', the first a letter or digit",
+            "id_replace": "must be '.', '_' or '-', or nothing",
         }
-        found = [(".".join(map(str, each["loc"])), told.get(each["type"], each["msg"])) for each in mistakes]
+        found = [
+            (
+                ".".join(map(str, each["loc"])),
+                told.get(each["type"]) or told.get(each["loc"][-1], each["msg"]),
+            )
+            for each in mistakes
+        ]
         raise InvalidMapping(f"profile: {'; '.join(map(': '.join, found))}") from None
     _check(profile)
     return profile

@@ -4,10 +4,12 @@ import asyncio
 from pathlib import Path
 
 from httpx import AsyncClient
+from temporalio.client import Client
 
 from order_system.domain.book import SubmissionStatus
+from order_system.domain.steps import Effect
 from order_system.infra.database import Database
-from tests.fixtures.databases.filled_book import fill, fill_batch, submission
+from tests.fixtures.databases.filled_book import BEGAN, effect, fill, fill_batch, submission
 from tests.fixtures.web.seen_pages import seen
 
 
@@ -34,12 +36,50 @@ async def test_lists_are_shown_as_the_book_has_them(
     assert steps.status_code == 200
 
 
-async def test_what_needs_the_server_says_that_it_does_not_answer(without_server: AsyncClient) -> None:
-    needy = ("/orders/A-1", "/batches/monday", "/attention", "/?status=needs_attention")
+def cure(forsaken: Client) -> str:
+    address = forsaken.service_client.config.target_host
+    return f"No Temporal server answers at {address}. Start one with `temporal server start-dev`"
+
+
+async def test_what_needs_the_server_names_its_address_and_the_cure(
+    without_server: AsyncClient, forsaken: Client
+) -> None:
+    needy = ("/orders/A-1", "/batches/monday", "/?status=needs_attention")
     for answer in await asyncio.gather(*map(without_server.get, needy)):
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
-        assert "the Temporal server does not answer" in seen(answer).text
+        assert cure(forsaken) in seen(answer).text
+
+
+async def test_an_open_order_and_what_waits_are_shown_as_the_book_has_them(
+    without_server: AsyncClient, forsaken: Client, sqlite_database: Database
+) -> None:
+    names, receipt = ("HELD", "STUCK"), {"charge_id": "ch_1", "amount": 1, "currency": "USD"}
+    await fill(
+        sqlite_database,
+        [submission(name, SubmissionStatus.OPEN) for name in names],
+        [
+            *(effect(name, Effect.CHARGE, takes=1, fenced_at=None, receipt=receipt) for name in names),
+            effect("STUCK", Effect.RESERVE, takes=2, fenced_at=BEGAN, receipt=receipt),
+        ],
+    )
+    order, undone, waiting = [
+        await without_server.get(path) for path in ("/orders/HELD", "/orders/STUCK", "/attention")
+    ]
+
+    assert {order.status_code, undone.status_code, waiting.status_code} == {200}
+    order, undone = seen(order), seen(undone)
+    assert "being undone" in undone.text
+    assert "running" not in undone.text.partition("Timeline")[0]
+    assert f"{cure(forsaken)} or use --embedded" in order.text
+    assert "running payment" in order.text
+    assert "ch_1" in order.text
+    assert order.sends == [], "nothing can be done about it now"
+    assert "this Temporal server does not know" not in order.text
+    assert cure(forsaken) in (listed := seen(waiting)).text
+    assert "STUCK undo of inventory is stuck 1,059.97 USD" in listed.text
+    assert "/orders/HELD" not in listed.links, "only the server knows"
+    assert [address for address in listed.sends if address.startswith("/orders/")] == []
 
 
 async def test_a_book_that_is_gone_is_told_until_it_is_back(

@@ -198,6 +198,7 @@ def test_shares_and_defaults(tmp_path: Path) -> None:
     [
         ("shopifi", "did you mean shopify?"),
         ("separater = ';'", "separater: is no key that a profile has"),
+        ("id_replace = 'x'", "id_replace: must be '.', '_' or '-', or nothing"),
         ("[columns]\nskue = 'x'", "skue is no field of an order (did you mean sku?)"),
         ("[meaning]\ntax = 'share of line'", "only a discount can be a share"),
         ("[meaning]\nunit_price = 'per line'", "unit_price cannot be"),
