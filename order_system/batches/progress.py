@@ -52,7 +52,8 @@ def pace_words(progress: BatchProgress, *, elsewhere: str, now: datetime | None 
     if moving and stands_since > ATTENTION_AFTER:
         seconds = round(ATTENTION_AFTER.total_seconds())
         return f"no order has ended for {seconds} s: {elsewhere} tells what waits"
-    parts = [f"{progress.orders_a_second:.1f} orders/s"] if progress.orders_a_second else []
+    pace = progress.orders_a_second or 0
+    parts = [f"{pace:.1f} orders/s" if pace >= 0.1 else f"{60 * pace:.1f} orders/min"] if pace else []
     if progress.seconds_left and progress.orders_expected > progress.counts.ended + progress.counts.running:
         parts.append(f"{in_time(max(1, round(progress.seconds_left)) * 1000)} left")
     return ", ".join(parts)

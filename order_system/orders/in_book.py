@@ -13,6 +13,9 @@ from order_system.domain.progress import OrderProgress, StepProgress, StepState,
 from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import AUTHORISATION_VOIDED, STEPS, UNDOS, Effect, Step
 
+NOT_SETTLED = "terminated before it could finish; the reconciler settles it, or its next submission"
+"""The reason of an order that is open in the book, and whose workflow has ended or is gone."""
+
 NO_SERVER = "the server does not answer; this is what the book knows"
 """The note of an order that is read while no server answers."""
 
@@ -41,8 +44,7 @@ def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:
     order_id = record.ref.order_id
     status, reason = record.status.value, record.reason
     if record.status is SubmissionStatus.OPEN:
-        status = OrderStatus.TERMINATED
-        reason = "its workflow is gone before it closed; the reconciler settles it, or its next submission"
+        status, reason = OrderStatus.TERMINATED, NOT_SETTLED
     return OrderProgress(
         order_id=order_id,
         workflow_id=order_workflow_id(order_id),

@@ -34,6 +34,7 @@ from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import WorkflowState, side_by_side, state_of
+from order_system.orders.in_book import NOT_SETTLED
 from order_system.orders.on_server import TemporalOrderRuns
 from workflows.order import OrderFulfillmentWorkflow
 
@@ -179,12 +180,7 @@ class OrderLists:
                 runs[order_id_in(run.id)].append(run)
             running = [row.order_id for row in page.rows if row.status == OrderStatus.RUNNING]
             gone = await self._gone([order_id for order_id in running if not runs[order_id]])
-        rows = [
-            row.model_copy(update={"status": type(row.status)(OrderStatus.TERMINATED)})
-            if row.order_id in gone
-            else _as_on_server(row, runs[row.order_id])
-            for row in page.rows
-        ]
+        rows = [_as_on_server(row, runs[row.order_id], is_gone=row.order_id in gone) for row in page.rows]
         waiting = [row.order_id for row in rows if row.status == OrderStatus.NEEDS_ATTENTION]
         said = await self.book.last_words(waiting) if waiting else {}
         rows = (row.model_copy(update={"reason": said.get(row.order_id, row.reason)}) for row in rows)
@@ -228,15 +224,16 @@ class OrderLists:
         return visibility.on_queue(self.task_queue)
 
 
-def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:
+def _as_on_server(row: Row, runs: Sequence[WorkflowExecution], *, is_gone: bool) -> Row:
     """Return the row with what the server knows. `runs` are all its runs of the order. The server has exact
     times. It knows whether an order open in the book waits or was terminated, and runs new to the book."""
+    terminated = {"status": type(row.status)(OrderStatus.TERMINATED), "reason": NOT_SETTLED}
     runs = sorted(runs, key=lambda run: run.start_time)
     runs_now = any(state_of(run) is WorkflowState.RUNNING for run in runs)
     is_new = row.status == LineStatus.NOT_STARTED and runs_now
     ours = [run for run in runs if is_new or (row.opened_at and run.start_time <= row.opened_at)]
-    if not ours:
-        return row
+    if is_gone or not ours:
+        return row.model_copy(update=terminated) if is_gone else row
     began, goes_on = ours[-1], is_new or row.status == OrderStatus.RUNNING
     may_run_again = goes_on or state_of(began) is WorkflowState.TERMINATED  # by a reset, or submitted anew
     newest = runs[-1] if may_run_again else began
@@ -244,6 +241,7 @@ def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:
     is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
     closed_at = None if is_open else newest.close_time or row.closed_at
     told = {"status": type(row.status)(status), "opened_at": began.start_time, "closed_at": closed_at}
+    told |= terminated if goes_on and status is OrderStatus.TERMINATED else {}
     return row.model_copy(update=told | ({"submission": began.run_id} if is_new else {}))
 
 

@@ -32,6 +32,7 @@ from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import WorkflowState, describe, first_run, state_of
 from order_system.infra.temporal.servers import server_of
 from order_system.orders.in_book import (
+    NOT_SETTLED,
     may_run,
     order_in_book,
     restated,
@@ -222,10 +223,8 @@ def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
     ended = {"status": StepState.TERMINATED, "closed_at": at}
     skipped = {"status": StepState.SKIPPED}
     children = restated(progress, {StepState.RUNNING: ended, StepState.PENDING: skipped})
-    reason = "terminated before it could finish; the reconciler settles it, or its next submission"
-    return progress.model_copy(
-        update={"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or reason}
-    )
+    told = {"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or NOT_SETTLED}
+    return progress.model_copy(update=told)
 
 
 def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:

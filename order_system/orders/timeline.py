@@ -96,7 +96,7 @@ def _step(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade])
 
 def _ended(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> datetime | None:
     """Return when the step ended; if nobody has noted that, when it was last heard of."""
-    if step.closed_at or step.status is StepState.RUNNING:
+    if step.closed_at or step.started_at is None or step.status is StepState.RUNNING:
         return step.closed_at
     effects = STEPS[step.step].effects
     heard = [journal[effect].claimed_at for effect in effects if effect in journal]

@@ -20,6 +20,7 @@ from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter,
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_decimal
 from order_system.domain.steps import Step
+from order_system.infra.temporal.connection import no_answer
 from order_system.orders.exports import ExportFormat, every_row, exported
 from order_system.orders.lists import OrderLists
 
@@ -68,6 +69,9 @@ async def orders(
         else:
             page = await lists.orders(wanted, status, limit=limit)
             screen.answer(None, _view(page.rows[:limit], more=page.next is not None))
+            if OrderStatus.NEEDS_ATTENTION not in await lists.counts():
+                unknown = "Which of the open orders wait for a person is not known."
+                screen.say(f"{no_answer(lists.temporal)} This is what the book knows. {unknown}")
     return CLEAN
 
 

@@ -167,6 +167,7 @@ def test_while_a_worker_waits_for_its_server_orders_and_batches_are_listed_from_
             starter(command, env={"ORDER_DATA_DIR": str(tmp_path)}) for command in ("orders", "batches")
         ]
     assert [(each.code, each.err) for each in listed] == [(0, ""), (0, "")]
+    assert "No Temporal server answers at 127.0.0.1:1. Start one" in listed[0].out
 
 
 @pytest.mark.long

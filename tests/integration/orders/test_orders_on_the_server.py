@@ -134,6 +134,7 @@ async def test_a_terminated_order_took_as_long_as_it_did_and_no_list_calls_it_ru
         for wanted in (None, OrderStatus.TERMINATED):
             [row] = (await lists.orders(status=wanted)).rows
             assert row.status == OrderStatus.TERMINATED, "nor one whose workflow is gone"
+            assert "the reconciler settles it" in (row.reason or "")
         counts = await lists.counts()
         assert (counts[OrderStatus.RUNNING], counts[OrderStatus.TERMINATED]) == (0, 1)
         hold.let_go()

@@ -190,6 +190,8 @@ def test_how_far_a_batch_is_in_words() -> None:
     assert words_at(NOW, a_batch(updated_at=NOW)) == ""
     under_way = paced.model_copy(update={"orders_expected": paced.counts.ended + paced.counts.running})
     assert words_at(NOW, under_way) == "2.5 orders/s"
+    slow = paced.model_copy(update={"orders_a_second": 0.04, "seconds_left": None})
+    assert words_at(NOW, slow) == "2.4 orders/min"
     stands = words_at(NOW + timedelta(seconds=31), under_way)
     assert stands == "no order has ended for 30 s: attention tells what waits"
     counts = BatchCounts(rows=9, rows_rejected=1, rows_duplicate=2)

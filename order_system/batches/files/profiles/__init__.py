@@ -42,7 +42,10 @@ def parse_profile(text: str) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise InvalidMapping(f"profile: is no TOML: {error}") from None
     except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_input=False)
+        mistakes = [
+            (".".join(map(str, each["loc"])), each["type"], each["msg"])
+            for each in error.errors(include_url=False, include_input=False)
+        ]
         told = {
             "too_short": 'names no column; if there is none of it, say tax = "0" under [constants]',
             "extra_forbidden": "is no key that a profile has; is it misspelt?",
@@ -50,14 +53,8 @@ def parse_profile(text: str) -> Profile:
             "id_prefix": "must be at most 31 letters, digits, '.', '_', '-', the first a letter or digit",
             "id_replace": "must be '.', '_' or '-', or nothing",
         }
-        found = [
-            (
-                ".".join(map(str, each["loc"])),
-                told.get(each["type"]) or told.get(each["loc"][-1], each["msg"]),
-            )
-            for each in mistakes
-        ]
-        raise InvalidMapping(f"profile: {'; '.join(map(': '.join, found))}") from None
+        found = [f"{key}: {told.get(kind) or told.get(key, words)}" for key, kind, words in mistakes]
+        raise InvalidMapping(f"profile: {'; '.join(found)}") from None
     _check(profile)
     return profile
 
