@@ -9,7 +9,7 @@ from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
 from order_system.batches.files.findings import Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import amount, whole_number
+from order_system.batches.files.spellings import NEGATIVE, amount, is_negative, whole_number
 from order_system.domain.money import InvalidAmount, decimals
 
 Rows = Sequence[NumberedRow]
@@ -49,6 +49,15 @@ def rounded(value: Decimal, currency: str) -> Decimal:
 def written(value: Decimal, currency: str, layout: Layout) -> str:
     """Return an amount as the file writes amounts."""
     return f"{rounded(value, currency):f}".replace(".", layout.decimal)
+
+
+def check_returns(rows: Rows, without: set[int], layout: Layout) -> None:
+    """Raises Unfit if a line that is left out takes back some of what is to be shipped."""
+    kept = {fields["sku"] for line, fields in rows if line not in without}
+    for line, fields in rows:
+        for field in ("quantity", "unit_price") if fields["sku"] in kept else ("quantity",):
+            if line in without and is_negative(fields[field]):
+                raise Unfit(line, layout.names[field], NEGATIVE)
 
 
 def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
@@ -109,7 +118,7 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
 
 def check_included(rows: Rows, layout: Layout) -> None:
     """Raises Unfit if an amount may be in the prices already, and no total tells whether it is."""
-    if not layout.profile.included or any(fields["total"] for _, fields in rows):
+    if not layout.profile.included or rows[0][1]["total"] or any(fields["total"] for _, fields in rows):
         return
     for line, fields in rows:
         for field in layout.profile.included:
@@ -136,6 +145,11 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     has_minus = [True for _, fields in rows if "-" in fields["discount"]]
     if not (told or has_minus or is_share or "unclear" in meaning.values()):
         return rows
+    for key in discounts:
+        signs = {"-" in fields[key]: line for line, fields in rows if re.search("[1-9]", fields[key])}
+        if len(signs) > 1:
+            told = f"has another sign than line {min(signs.values())}; take out which of them is no discount"
+            raise Unfit(max(signs.values()), layout.names[key], told)
     changed: list[NumberedRow] = []
     for line, fields in rows:
         new = fields
@@ -233,12 +247,11 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
 def fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -> Fields:
     """Return what is left of a line, with its part of the amounts for the whole line. Raises Unfit."""
     line, fields = row
-    profile, column = layout.profile, layout.names["quantity_left"]
     if not (ordered.isdecimal() and pieces.isdecimal() and 0 < int(pieces) < int(ordered)):
-        raise Unfit(line, column, "must be a whole number, and no more than was ordered")
-    whole_line = [field for field in AMOUNTS if profile.is_per_line(field)]
-    if profile.meaning.get("unit_price") == "line total":
-        whole_line.append("unit_price")
+        told = "must be a whole number, and no more than was ordered"
+        raise Unfit(line, layout.names["quantity_left"], told)
+    is_of_line = layout.profile.meaning.get("unit_price") == "line total"
+    whole_line = [*layout.per_line, *(["unit_price"] if is_of_line else [])]
     changed = {"quantity": pieces, "line_total": ""}
     for field in whole_line:
         if value := number(fields, field, layout):

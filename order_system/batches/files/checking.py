@@ -114,8 +114,7 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
     further = "".join([fields[field] for _, fields in block.rows[1:] for field in layout.once])
     lines = block.first_line, block.last_line, block.count
-    total_tells = further and any(fields["total"] for _, fields in block.rows)
-    counted_once = bool(further.strip("0.,")) and not total_tells
+    counted_once = bool(further.strip("0.,")) and not any(fields["total"] for _, fields in block.rows)
     return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)
 
 
@@ -209,6 +208,8 @@ def _read_strictly(
         order, problems = examine_value(_document(reading))
         if order is not None:
             return order, []
+        if not reading[0][1]["currency"]:  # amounts are read by it
+            problems = [each for each in problems if column_at(each.place) not in ("unit_price", *AMOUNTS)]
         # A total that is right in another reading is not called wrong because something else is.
         if not fewest or len(problems) < len(fewest):
             fewest = [_in_the_file(problem, reading, came_from, layout) for problem in problems]
@@ -261,6 +262,7 @@ def _in_the_file(
         message = f"must be a whole number between 1 and {MAX_QUANTITY:,}"
         if re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text):
             message = "may be thousands or decimals; a profile that says decimal tells"
+            message = "may be thousands; write it without that sign" if layout.profile.decimal else message
     if field == "customer_email" and message == "is missing":
         message += '; a profile that says customer_email = "none@example.com" under [defaults] fills it in'
     if field == "unit_price" and message.startswith("must not be more precise"):

@@ -9,6 +9,7 @@ from order_system.batches.files.amounts import (
     Rows,
     added_up,
     check_included,
+    check_returns,
     fewer_pieces,
     filled_in,
     number,
@@ -23,7 +24,7 @@ from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import CUT_SHORT, whole_number
+from order_system.batches.files.spellings import CUT_SHORT, is_more_than_zero, whole_number
 from order_system.domain.order_profile import Paid, State
 from order_system.intake.bill import COSTS_NOTHING
 
@@ -194,6 +195,7 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     """Return the lines, or pieces of them, that have not been shipped. The order's shipping fee belongs to
     what has been shipped, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what
     the rest costs."""
+    check_returns(rows, without, layout)
     left: list[NumberedRow] = []
     for row in rows:
         line, fields = row
@@ -244,7 +246,7 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         layout.paid.add(said)
     reference = rows[0][1]["order_id"]
     for column in paid.reference:
-        if (told := _of_order(rows, column, layout)[1]) and not re.fullmatch(CUT_SHORT, told):
+        if (told := _of_order(rows, column, layout)[1]) and not _CUT_SHORT.fullmatch(told):
             reference = told
             break
     return f"paid:{''.join(reference.split())}"
@@ -262,7 +264,7 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     if state in paid.refuse:
         told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
         raise Unfit(line, layout.name_of(column), told)
-    is_unpaid = not state or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
+    is_unpaid = not is_more_than_zero(state) or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
     is_like_paid = any(fnmatchcase(state, pattern) for pattern in states)
     is_paid = not column or state in states or (is_like_paid and not is_unpaid)
     if owed and (is_paid or owed != number(first, "total", layout)):
@@ -291,4 +293,5 @@ def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
     return line, max(total - (found or 0), Decimal(0))
 
 
+_CUT_SHORT = re.compile(CUT_SHORT)
 _CURE = "wait for the money, or name the payment_method that is to be charged"
