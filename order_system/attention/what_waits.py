@@ -34,6 +34,7 @@ from order_system.infra import policy as infra_policy
 from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.servers import check_answers
 from order_system.infra.temporal.workers import Workers
 from order_system.orders.in_book import stuck_undo
 from order_system.orders.on_server import TemporalOrderRuns, input_of
@@ -81,6 +82,7 @@ class WhatWaits:
                 yield concern
 
     async def count(self) -> int:
+        await check_answers(self._temporal)
         async with reaching_server():
             return len([each async for each in self._found(policy.ORDER_TAKES_AT_MOST)])
 

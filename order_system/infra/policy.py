@@ -116,6 +116,9 @@ takes a minute; unless work has waited for WORKER_SILENT."""
 WAITING_ASKED = timedelta(seconds=2)
 """How long a list of orders waits for the server to say which of them wait for a person."""
 
+SILENCE_ASSUMED = timedelta(seconds=3)
+"""How long a server that has not answered a page is not asked again for pages."""
+
 WATCH_METRICS = timedelta(seconds=3)
 """How often a process reads the metrics of book and server; scrapes in between see the same values."""
 

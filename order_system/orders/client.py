@@ -30,6 +30,7 @@ from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
+from order_system.infra.temporal.servers import check_answers
 from order_system.orders.details import OrderDetails, details_of
 from order_system.orders.in_book import in_book_alone
 from order_system.orders.on_server import TemporalOrderRuns
@@ -164,6 +165,8 @@ class OrderClient(Relatives):
 
         Raises UnknownOrder and OrderConflict. Raises ServerUnreachable unless the book has it."""
         try:
+            if open_too:
+                await check_answers(self._temporal)
             progress = await self.status(order_id)
         except ServerUnreachable:
             recorded = await in_book_alone(self._book, order_id, open_too=open_too)

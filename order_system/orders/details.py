@@ -13,8 +13,8 @@ from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp
 from order_system.domain.steps import STEP_OF, Effect
 from order_system.infra.links import ProviderLinks
+from order_system.infra.temporal.connection import if_it_answers_soon
 from order_system.intake.reader import order_document
-from order_system.orders.lists import if_it_answers_soon
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.timeline import Timeline, timeline_of
 
@@ -99,7 +99,7 @@ async def details_of(
     journal, (attempts, answered) = await book.journal(ref), await book.history(ref)
     contents = known.contents if known and known.submission == order.submission else None
     until = None
-    async with if_it_answers_soon():
+    async with if_it_answers_soon(runs.temporal):
         with suppress(KeyTrouble):  # its key is destroyed
             if contents is None and order.submission and (found := await runs.order_of(ref)):
                 contents = order_document(found)

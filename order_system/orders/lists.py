@@ -4,10 +4,8 @@ The book knows that an order is open. Only its workflow knows whether it waits f
 visibility does, a second later. A terminated order is open in the book until the reconciler settles it. If no
 server answers, a list shows what the book knows."""
 
-import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -15,7 +13,6 @@ from temporalio.client import Client, WorkflowExecution
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.errors import ServerAway, ServerUnreachable
 from order_system.domain.ids import order_id_in, order_workflow_id
 from order_system.domain.listing import (
     EVERY_ORDER,
@@ -32,7 +29,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.search_attributes import BATCH_NAME, ORDER_STATUS
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.connection import answering_soon, if_it_answers_soon
 from order_system.infra.temporal.executions import WorkflowState, side_by_side, state_of
 from order_system.orders.in_book import NOT_SETTLED
 from order_system.orders.on_server import TemporalOrderRuns
@@ -93,7 +90,7 @@ class OrderLists:
         accepted = [row for row in accepted if row.order_id not in running]  # or visibility is late
         if not accepted:
             return False
-        async with if_it_answers_soon():
+        async with if_it_answers_soon(self.temporal):
             on_server = TemporalOrderRuns(self.temporal)
             here = await on_server.server()
             runs = await side_by_side(on_server.current_run, [row.order_id for row in accepted])
@@ -135,7 +132,7 @@ class OrderLists:
         found = await self.book.order_counts()
         ours = {OrderStatus.RUNNING: found[SubmissionStatus.OPEN]}
         query = visibility.all_of(self._ours, _WAITING)
-        async with if_it_answers_soon():
+        async with if_it_answers_soon(self.temporal):
             counted = await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)
             waiting = min(counted.count, ours[OrderStatus.RUNNING])
             ours[OrderStatus.NEEDS_ATTENTION] = waiting
@@ -150,7 +147,7 @@ class OrderLists:
 
     async def waiting_ids(self) -> set[str]:
         """Return the orders that need attention, WAITING_LISTED at most. Raises ServerUnreachable."""
-        async with answering_soon():
+        async with answering_soon(self.temporal):
             return {order_id_in(run.id) for run in await self._found(_WAITING, None, limit=WAITING_LISTED)}
 
     async def waiting_by_batch(self) -> Counter[str | None]:
@@ -175,7 +172,7 @@ class OrderLists:
         """Add what the server knows of each row, then keep the rows with that status."""
         runs: dict[str, list[WorkflowExecution]] = defaultdict(list)
         gone: set[str] = set()
-        async with if_it_answers_soon():
+        async with if_it_answers_soon(self.temporal):
             for run in await self._found(None, [row.order_id for row in page.rows]):
                 runs[order_id_in(run.id)].append(run)
             running = [row.order_id for row in page.rows if row.status == OrderStatus.RUNNING]
@@ -205,7 +202,7 @@ class OrderLists:
     async def _listed(
         self, condition: str | None, order_ids: Sequence[str] | None, *, limit: int | None = None
     ) -> list[WorkflowExecution]:
-        async with if_it_answers_soon():
+        async with if_it_answers_soon(self.temporal):
             return await self._found(condition, order_ids, limit=limit)
         return []
 
@@ -267,22 +264,3 @@ def _summary(order_id: str, run: WorkflowExecution) -> OrderSummary:
         batch=run.typed_search_attributes.get(BATCH_NAME),
         opened_at=run.start_time,
     )
-
-
-@asynccontextmanager
-async def answering_soon() -> AsyncGenerator[None]:
-    """Raises ServerUnreachable if the server does not answer soon: the SDK itself retries beyond a call's
-    time-out."""
-    try:
-        async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
-            yield
-    except TimeoutError as late:
-        raise ServerAway("the Temporal server does not answer") from late
-
-
-@asynccontextmanager
-async def if_it_answers_soon() -> AsyncGenerator[None]:
-    """Leave the block if the server does not answer soon."""
-    with suppress(ServerUnreachable):
-        async with answering_soon():
-            yield

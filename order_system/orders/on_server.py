@@ -40,18 +40,18 @@ class TemporalOrderRuns:
     """Implements `domain.reconciliation.OrderRuns` with a Temporal client. Raises the SDK's RPCError."""
 
     def __init__(self, temporal: Client) -> None:
-        self._temporal = temporal
+        self.temporal = temporal
 
     async def server(self) -> Server:
-        return await server_of(self._temporal)
+        return await server_of(self.temporal)
 
     async def current_run(self, order_id: str) -> CurrentRun | None:
         # The raw call: the SDK's own model refuses a workflow state that is newer than the SDK.
         request = DescribeWorkflowExecutionRequest(
-            namespace=self._temporal.namespace,
+            namespace=self.temporal.namespace,
             execution=WorkflowExecution(workflow_id=order_workflow_id(order_id)),
         )
-        describing = self._temporal.workflow_service.describe_workflow_execution
+        describing = self.temporal.workflow_service.describe_workflow_execution
         answer = await if_there(describing(request, retry=True, timeout=policy.RPC))
         if answer is None:
             return None
@@ -69,17 +69,17 @@ class TemporalOrderRuns:
             f"{BATCH_NAME.name} IS NOT NULL",  # any other order gets its first task with the start itself
             visibility.started_before(started_before),
         )
-        async for order in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
-            described = (await self._temporal.get_workflow_handle(order.id).describe()).raw_description
+        async for order in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
+            described = (await self.temporal.get_workflow_handle(order.id).describe()).raw_description
             only_started = described.workflow_execution_info.history_length == 1
             if only_started and not described.HasField("pending_workflow_task"):
-                handle = self._temporal.get_workflow_handle(order.id, run_id=order.run_id)
+                handle = self.temporal.get_workflow_handle(order.id, run_id=order.run_id)
                 await handle.signal(_WAKE, rpc_timeout=policy.RPC)  # any signal brings a task
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
-        return await input_of(self._temporal, order_workflow_id(ref.order_id), ref.submission, Order)
+        return await input_of(self.temporal, order_workflow_id(ref.order_id), ref.submission, Order)
 
     async def fingerprint(self, order_id: str) -> str | None:
         """Return it from the workflow's memo: the book has it only once the payment opens the submission."""
-        newest = await describe(self._temporal, order_workflow_id(order_id))
+        newest = await describe(self.temporal, order_workflow_id(order_id))
         return None if newest is None else str((await newest.memo()).get(FINGERPRINT, ""))

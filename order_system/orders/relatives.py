@@ -27,10 +27,10 @@ from order_system.domain.listing import PAGE_ROWS_LIMIT, BatchOrder, LineStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import StepState, Timestamp
 from order_system.domain.steps import Step
-from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.connection import if_it_answers_soon, reaching_server
 from order_system.infra.temporal.executions import WorkflowState, describe, first_run, state_of
 from order_system.orders.exports import every_row
-from order_system.orders.lists import OrderLists, if_it_answers_soon
+from order_system.orders.lists import OrderLists
 from order_system.orders.status import OrderStatusReader
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import CHILDREN
@@ -155,7 +155,7 @@ class Relatives:
 
     async def _timed_out(self, order: BatchOrder) -> bool:
         """Return whether the order timed out. The book, and so its lists, call that terminated."""
-        async with if_it_answers_soon():
+        async with if_it_answers_soon(self._temporal):
             newest = await describe(self._temporal, order_workflow_id(order.order_id))
             if newest is not None and first_run(newest) == order.submission:
                 return state_of(newest) is WorkflowState.TIMED_OUT

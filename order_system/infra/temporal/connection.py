@@ -4,10 +4,12 @@ own tools."""
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from temporalio.api.errordetails.v1 import (
     NamespaceNotFoundFailure,
@@ -197,6 +199,34 @@ async def reaching_server() -> AsyncGenerator[None]:
         if _NEVER_CONNECTED not in str(failure):
             raise
         raise ServerAway("the Temporal server does not answer") from failure
+
+
+_silent_until = WeakKeyDictionary[Client, float]()
+
+
+@asynccontextmanager
+async def answering_soon(temporal: Client) -> AsyncGenerator[None]:
+    """Raises ServerUnreachable if the server does not answer soon: the SDK itself retries beyond a call's
+    time-out. For a moment afterwards, a call in the block fails at once, since a page asks several times."""
+    is_silent = time.monotonic() < _silent_until.get(temporal, 0)
+    try:
+        async with (
+            asyncio.timeout(0 if is_silent else policy.WAITING_ASKED.total_seconds()),
+            reaching_server(),
+        ):
+            yield
+    except (TimeoutError, ServerAway) as away:
+        if not is_silent:
+            _silent_until[temporal] = time.monotonic() + policy.SILENCE_ASSUMED.total_seconds()
+        raise ServerAway("the Temporal server does not answer") from away
+
+
+@asynccontextmanager
+async def if_it_answers_soon(temporal: Client) -> AsyncGenerator[None]:
+    """Leave the block if the server does not answer soon."""
+    with suppress(ServerUnreachable):
+        async with answering_soon(temporal):
+            yield
 
 
 async def outlasting(look: Callable[[], Awaitable[Found]]) -> Found:

@@ -10,6 +10,7 @@ from order_system.attention.chosen import BY_HAND, Action
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
 from order_system.domain.errors import ServerAway
+from order_system.infra.temporal.servers import check_answers
 from order_system.web.api.attention import ActionBody, EventId, send_again, waiting_for
 from order_system.web.documents.orders import OrderAction
 from order_system.web.guards.access import Operator
@@ -25,6 +26,7 @@ async def show(visit: Visit) -> Response:
     """Show all concerns; if no server answers, those that the book has."""
     attention, away = visit.services.attention, False
     try:
+        await check_answers(visit.services.temporal)
         found = await waiting_for(visit.services, visit.caller)
         quiet = "" if found else await attention.all_quiet()
     except ServerAway:

@@ -13,6 +13,7 @@ from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import BatchFilter, LineStatus, Page
 from order_system.domain.search import LONGEST
 from order_system.domain.wording import so_many
+from order_system.infra.temporal.servers import check_answers
 from order_system.web.api.batches import Steering, steer
 from order_system.web.documents.batches import read_batch
 from order_system.web.guards.access import operator
@@ -68,6 +69,7 @@ async def show(
 ) -> Response:
     """Show a batch. Raises UnknownBatch, InvalidUsage for a bad name, ServerUnreachable, InvalidCursor."""
     services = visit.services
+    await check_answers(services.temporal)
     progress = await read_batch(services, name)
     in_book = await _in_book(services, progress, status, cursor)
     return await visit.page(

@@ -15,7 +15,7 @@ from order_system.domain.book import SubmissionStatus
 from order_system.domain.metrics import AGES
 from order_system.domain.policy import ATTENTION_AFTER
 from order_system.domain.wording import in_time, so_many
-from order_system.orders.lists import if_it_answers_soon
+from order_system.infra.temporal.connection import if_it_answers_soon
 from order_system.web.pages.visit import Visit
 from order_system.web.pages.words import share
 
@@ -53,7 +53,7 @@ async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour
     )
     waiting: set[str] = set()
     server: dict[str, Any] = {"workers": None, "backlog": None}
-    async with if_it_answers_soon():
+    async with if_it_answers_soon(services.temporal):
         asked = services.lists.waiting_ids(), workers.seen(), workers.backlog()
         waiting, server["workers"], server["backlog"] = await asyncio.gather(*asked)
     return await visit.page(

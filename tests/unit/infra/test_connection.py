@@ -9,9 +9,17 @@ from temporalio.api.common.v1 import GrpcStatus
 from temporalio.api.errordetails.v1 import ResourceExhaustedFailure, WorkflowNotReadyFailure
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
-from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerUnreachable
+from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerAway, ServerUnreachable
 from order_system.infra import policy
-from order_system.infra.temporal.connection import compression_to, connect, has_gone, reaching_server
+from order_system.infra.temporal.connection import (
+    answering_soon,
+    compression_to,
+    connect,
+    has_gone,
+    if_it_answers_soon,
+    reaching_server,
+)
+from order_system.infra.temporal.servers import check_answers, server_of
 
 
 @pytest.fixture
@@ -111,6 +119,23 @@ async def test_a_server_that_refuses_for_now_is_asked_again_and_a_call_that_is_t
         async with reaching_server():
             raise RPCError("larger than max", status, b"")
     assert not isinstance(told.value, ServerUnreachable)
+
+
+async def test_a_server_that_has_just_not_answered_is_not_waited_for_again_by_the_same_page() -> None:
+    away, another = [await connect("127.0.0.1:1", lazy=True) for _ in range(2)]
+    with pytest.raises(ServerAway):
+        async with answering_soon(away):
+            await server_of(away)
+
+    for_ever = asyncio.Event()
+    async with asyncio.timeout(policy.WAITING_ASKED.total_seconds() / 2), if_it_answers_soon(away):
+        await for_ever.wait()
+    with pytest.raises(ServerAway):
+        await check_answers(away)
+    async with if_it_answers_soon(another):
+        await asyncio.sleep(0)
+        for_ever.set()
+    assert for_ever.is_set(), "another server is asked all the same"
 
 
 @pytest.mark.parametrize(
