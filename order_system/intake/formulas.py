@@ -9,7 +9,7 @@ from collections.abc import Iterable
 _FORMULA = re.compile(" *[-=+@\t\r\n\uff0d\uff1d\uff0b\uff20]")  # the last four: full width
 _AS_TEXT = re.compile(r'="([^"]*)"')
 """Digits that are no number, as spreadsheets and shops write them: `="01067"`."""
-DEFUSED = re.compile(f"'{_FORMULA.pattern}|=\"")
+DEFUSED = re.compile(f"'{_FORMULA.pattern}")
 
 
 def defuse(cell: str) -> str:

@@ -109,7 +109,7 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
 
 def check_included(rows: Rows, layout: Layout) -> None:
     """Raises Unfit if an amount may be in the prices already, and no total tells whether it is."""
-    if not layout.profile.included or any(fields["total"] for _, fields in rows):
+    if not layout.profile.included or rows[0][1]["total"] or any(fields["total"] for _, fields in rows):
         return
     for line, fields in rows:
         for field in layout.profile.included:

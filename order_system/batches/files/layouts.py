@@ -168,12 +168,12 @@ def _picker(
     picked = itemgetter(*map(places.__getitem__, keys))
 
     def pick(cells: list[str], text: str) -> Fields:
-        if "&" in text or "<br" in text:
+        if "&" in text or "<" in text:  # one sign is found far sooner than two
             cells = [*map(_as_shown, cells)]
         fields, found = blank.copy(), picked(cells)
         of_order = found[count:] != blanks
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
-        if ("'" in text or '="' in text) and DEFUSED.search(text):
+        if ("=" in text and '="' in text) or ("'" in text and DEFUSED.search(text)):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
         if "'" in text:  # people put it before digits that a spreadsheet is to leave alone
             fields["postal_code"] = fields["postal_code"].removeprefix("'")

@@ -244,7 +244,7 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         layout.paid.add(said)
     reference = rows[0][1]["order_id"]
     for column in paid.reference:
-        if (told := _of_order(rows, column, layout)[1]) and not re.fullmatch(CUT_SHORT, told):
+        if (told := _of_order(rows, column, layout)[1]) and not _CUT_SHORT.fullmatch(told):
             reference = told
             break
     return f"paid:{''.join(reference.split())}"
@@ -291,4 +291,5 @@ def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
     return line, max(total - (found or 0), Decimal(0))
 
 
+_CUT_SHORT = re.compile(CUT_SHORT)
 _CURE = "wait for the money, or name the payment_method that is to be charged"

@@ -4,7 +4,7 @@ and so is every message. The tests compare the two."""
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import compress
 from operator import itemgetter, mul
 from typing import cast
@@ -38,9 +38,8 @@ _PATTERNS = {
     **dict.fromkeys(("shipping_fee", "tax", "discount", "total"), f"(?:{_AMOUNT})?"),
     **dict.fromkeys(("hold_on_failure", "flow", "capture"), ""),
 }
-_LABELS = ("order_id", "customer_name", "customer_email", "payment_method", "street", "city", "region",
-           "postal_code")  # fmt: skip
-"""The other fields are too short for garbled letters, spreadsheet errors and card numbers."""
+_FREE = ORDER_FIELDS.index("country")
+"""The fields behind these are too short for garbled letters, spreadsheet errors and card numbers."""
 _LINE = "\n".join(_PATTERNS[field] for field in LINE_FIELDS)
 _ORDER = re.compile("\n".join(_PATTERNS[field] for field in ORDER_FIELDS), re.ASCII)
 _LINES = re.compile(rf"{_LINE}(?:\n{_LINE})*+", re.ASCII)
@@ -54,15 +53,14 @@ _Texts = tuple[str, ...]
 _TextsOf = Callable[[Fields], _Texts]
 _of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))
 _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
-_free_of_order = cast("_TextsOf", itemgetter(*_LABELS))
 
 
 def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
     """Return the total in minor units, and the texts of its ORDER_FIELDS and of each row's LINE_FIELDS, a
     line each; None unless these are certainly all the rows of one valid order."""
     first, each = rows[0][1], [_of_line(fields) for _, fields in rows]
-    of_order = _of_order(first)
-    if len(rows) > 1 and not _may_be_one(rows, of_order, each):
+    of_order, skus = _of_order(first), [line[0] for line in each]
+    if len(rows) > 1 and not _may_be_one(rows, of_order, skus):
         return None
     order, lines = "\n".join(of_order), "\n".join(map("\n".join, each))
     if lines.count("\n") != len(rows) * len(LINE_FIELDS) - 1:  # a cell of several lines
@@ -70,7 +68,7 @@ def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return None
     known = first["currency"] in _with_two_decimals() and first["country"] in countries()
-    free = "\n".join([*_free_of_order(first), *[sku for sku, _, _ in each]])
+    free = "\n".join([*of_order[:_FREE], *skus])
     total = _total(first, lines) if known and not _is_flawed(free, rows) else None
     return None if total is None else (total, order, lines)
 
@@ -87,9 +85,9 @@ def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
     )
 
 
-def _may_be_one(rows: Sequence[NumberedRow], of_order: _Texts, each: Sequence[_Texts]) -> bool:
+def _may_be_one(rows: Sequence[NumberedRow], of_order: _Texts, skus: Sequence[str]) -> bool:
     """Return whether each row has another SKU, and repeats the first one's order or leaves it blank."""
-    if len(rows) > MAX_LINES or len({sku for sku, _, _ in each}) < len(rows):
+    if len(rows) > MAX_LINES or len({*skus}) < len(rows):
         return False
     known = of_order
     for _, fields in rows[1:]:
@@ -109,6 +107,7 @@ def _total(first: Fields, lines: str) -> int | None:
     return total if adds_up else None
 
 
+@lru_cache(maxsize=10_000)  # fees and taxes repeat
 def cents(amount: str) -> int:
     """Return a plain row's amount in minor units; a blank is 0."""
     return int(amount.replace(".", "")) if amount else 0

@@ -72,7 +72,7 @@ def read_page(
         try:
             for found, offset, line in _findings(ref, start, _chunks(source, page, ref.size, max_bytes)):
                 page.take(found, offset, line)
-                if page.bytes_read >= max_bytes:
+                if offset - start.offset >= max_bytes:
                     break
             else:
                 page.next_offset = ref.size  # past blank lines, too
