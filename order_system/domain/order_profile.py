@@ -75,7 +75,7 @@ class Paid(Strict):
     or_else_states: States = ()
     """What means "paid" in the columns of `or_else`, if not `states`."""
     states: States = ()
-    """What means "paid". `*` is anything, such as a date, that is neither blank nor among `unpaid`."""
+    """What means "paid". `*` is anything, such as a date, but for a blank, zeros and what is in `unpaid`."""
     unpaid: States = ()
     """What means "not paid". `*` in a state stands for any letters."""
     refuse: States = ()

@@ -9,7 +9,7 @@ from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
 from order_system.batches.files.findings import Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import amount, whole_number
+from order_system.batches.files.spellings import NEGATIVE, amount, is_negative, whole_number
 from order_system.domain.money import InvalidAmount, decimals
 
 Rows = Sequence[NumberedRow]
@@ -49,6 +49,15 @@ def rounded(value: Decimal, currency: str) -> Decimal:
 def written(value: Decimal, currency: str, layout: Layout) -> str:
     """Return an amount as the file writes amounts."""
     return f"{rounded(value, currency):f}".replace(".", layout.decimal)
+
+
+def check_returns(rows: Rows, without: set[int], layout: Layout) -> None:
+    """Raises Unfit if a line that is left out takes back some of what is to be shipped."""
+    kept = {fields["sku"] for line, fields in rows if line not in without}
+    for line, fields in rows:
+        for field in ("quantity", "unit_price") if fields["sku"] in kept else ("quantity",):
+            if line in without and is_negative(fields[field]):
+                raise Unfit(line, layout.names[field], NEGATIVE)
 
 
 def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
@@ -136,6 +145,11 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     has_minus = [True for _, fields in rows if "-" in fields["discount"]]
     if not (told or has_minus or is_share or "unclear" in meaning.values()):
         return rows
+    for key in discounts:
+        signs = {"-" in fields[key]: line for line, fields in rows if re.search("[1-9]", fields[key])}
+        if len(signs) > 1:
+            told = f"has another sign than line {min(signs.values())}; take out which of them is no discount"
+            raise Unfit(max(signs.values()), layout.names[key], told)
     changed: list[NumberedRow] = []
     for line, fields in rows:
         new = fields

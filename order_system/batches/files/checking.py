@@ -208,6 +208,8 @@ def _read_strictly(
         order, problems = examine_value(_document(reading))
         if order is not None:
             return order, []
+        if not reading[0][1]["currency"]:  # amounts are read by it
+            problems = [each for each in problems if column_at(each.place) not in ("unit_price", *AMOUNTS)]
         # A total that is right in another reading is not called wrong because something else is.
         if not fewest or len(problems) < len(fewest):
             fewest = [_in_the_file(problem, reading, came_from, layout) for problem in problems]
@@ -260,6 +262,7 @@ def _in_the_file(
         message = f"must be a whole number between 1 and {MAX_QUANTITY:,}"
         if re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text):
             message = "may be thousands or decimals; a profile that says decimal tells"
+            message = "may be thousands; write it without that sign" if layout.profile.decimal else message
     if field == "customer_email" and message == "is missing":
         message += '; a profile that says customer_email = "none@example.com" under [defaults] fills it in'
     if field == "unit_price" and message.startswith("must not be more precise"):

@@ -9,6 +9,7 @@ from order_system.batches.files.amounts import (
     Rows,
     added_up,
     check_included,
+    check_returns,
     fewer_pieces,
     filled_in,
     number,
@@ -194,6 +195,7 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     """Return the lines, or pieces of them, that have not been shipped. The order's shipping fee belongs to
     what has been shipped, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what
     the rest costs."""
+    check_returns(rows, without, layout)
     left: list[NumberedRow] = []
     for row in rows:
         line, fields = row
@@ -262,7 +264,8 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     if state in paid.refuse:
         told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
         raise Unfit(line, layout.name_of(column), told)
-    is_unpaid = not state or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
+    says_nothing = not re.search(r"[^\W0_]", state)  # blank, or a date of zeros
+    is_unpaid = says_nothing or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
     is_like_paid = any(fnmatchcase(state, pattern) for pattern in states)
     is_paid = not column or state in states or (is_like_paid and not is_unpaid)
     if owed and (is_paid or owed != number(first, "total", layout)):

@@ -22,6 +22,7 @@ from order_system.intake.fields import countries
 
 CUT_SHORT = r"(?:[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}|[0-9]{4,}\.0)"
 """`4.00638E+12`: what a spreadsheet leaves of a barcode. `83702.0`: what a program makes of a postal code."""
+NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
 
@@ -74,8 +75,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
     number = text.removeprefix("paid:") if field == "payment_method" else text
     if field in ("order_id", "sku", "payment_method", "postal_code") and re.fullmatch(CUT_SHORT, number):
         raise ValueError("was taken for a number; export it again, this column as text")
-    if field in ("quantity", "unit_price") and (text[0] in "-\u2212(" or text[-1] == "-"):
-        raise ValueError("is negative; take returns out, and put discounts into the order's discount")
+    if field in ("quantity", "unit_price") and is_negative(text):
+        raise ValueError(NEGATIVE)
     if field == "street":  # of several lines
         text = ", ".join(filter(None, map(str.strip, text.split("\n"))))
     match field:
@@ -91,6 +92,10 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
             return amount(text, currency, decimal)
         case _:
             return text
+
+
+def is_negative(text: str) -> bool:
+    return text.startswith(("-", "\u2212", "(")) or text.endswith("-")
 
 
 def is_garbled(text: str) -> bool:
