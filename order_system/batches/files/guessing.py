@@ -12,6 +12,7 @@ from order_system.batches.files.inspection import encoding_of
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
+from order_system.batches.files.spellings import is_more_than_zero
 from order_system.domain.ids import is_order_id
 from order_system.domain.money import circulating_currencies
 from order_system.domain.order_file import FileRefused
@@ -120,7 +121,7 @@ def _described(cells: Cells) -> Iterator[str]:
 def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Iterator[str]:
     """Yield [paid]. It refuses an order in any state that is not known to mean that it is paid."""
     found = _different(cells)
-    filled = [cell for cell in cells if _is_more_than_zero(cell)]
+    filled = [cell for cell in cells if is_more_than_zero(cell)]
     is_date = name == reference or all_are(_A_DATE, filled)
     paid = ["*"] if is_date else [cell for cell in found if _means_paid(cell, name)]
     done = [cell for cell in found if cell not in paid and _is_done(cell)]
@@ -136,7 +137,10 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
     kinds = {
         "street": any(cells) and _is("street", "alike", key_of(name)),
         "amount": _is("unit_price", "alike", key_of(name))
-        or (any(map(_is_more_than_zero, cells)) and all_are(_AN_AMOUNT, cells)),
+        or (
+            any(map(is_more_than_zero, cells))
+            and all_are(_AN_AMOUNT, (cell.removeprefix("-") for cell in cells))
+        ),
         "state": _is("states", "way", key_of(name))
         or (not _is("states", "never", key_of(name)) and _may_tell_state(cells, ids)),
     }
@@ -164,7 +168,7 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
     if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
         counts = _is("states", "counts", key_of(name))
         sure = not _is("states", "undone", _plain(name))  # 0 unfulfilled may mean that all is fulfilled
-        run = [cell for cell in found if sure and not _is_more_than_zero(cell)]
+        run = [cell for cell in found if sure and not is_more_than_zero(cell)]
         done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
 
@@ -213,11 +217,6 @@ def _is_done(text: str) -> bool:
 
 def _is(section: str, kind: str, text: str) -> bool:
     return re.search(KNOWN[section][kind], text) is not None
-
-
-def _is_more_than_zero(cell: str) -> bool:
-    """Return whether an amount, or a date such as 0000-00-00, is more than zero."""
-    return bool(cell.strip("0-.,:/ "))
 
 
 def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:

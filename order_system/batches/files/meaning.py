@@ -24,7 +24,7 @@ from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import CUT_SHORT, whole_number
+from order_system.batches.files.spellings import CUT_SHORT, is_more_than_zero, whole_number
 from order_system.domain.order_profile import Paid, State
 from order_system.intake.bill import COSTS_NOTHING
 
@@ -264,8 +264,7 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     if state in paid.refuse:
         told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
         raise Unfit(line, layout.name_of(column), told)
-    says_nothing = not re.search(r"[^\W0_]", state)  # blank, or a date of zeros
-    is_unpaid = says_nothing or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
+    is_unpaid = not is_more_than_zero(state) or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
     is_like_paid = any(fnmatchcase(state, pattern) for pattern in states)
     is_paid = not column or state in states or (is_like_paid and not is_unpaid)
     if owed and (is_paid or owed != number(first, "total", layout)):

@@ -98,6 +98,11 @@ def is_negative(text: str) -> bool:
     return text.startswith(("-", "\u2212", "(")) or text.endswith("-")
 
 
+def is_more_than_zero(text: str) -> bool:
+    """Return whether an amount, or a date such as 0000-00-00, is more than zero."""
+    return bool(text.strip("0-.,:/ "))
+
+
 def is_garbled(text: str) -> bool:
     """Return whether the text is UTF-8 that was read in another encoding and makes sense as UTF-8 only, or
     what is left of such a mistake."""

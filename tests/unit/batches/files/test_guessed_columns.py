@@ -84,6 +84,7 @@ def test_both_parts_of_a_name_or_a_street_are_of_the_delivery() -> None:
         ("Price;Discount %", "10.00;5", {"unit_price": "Price"}),
         ("Price;VAT", "10.00;0", {"unit_price": "Price", "tax": "VAT"}),
         ("Price;VAT", "10.00;2.00", {"unit_price": "Price", "tax": "VAT"}),
+        ("Commission;Gross Sales", "1.00;-9.00", {}),
     ],
 )
 def test_a_rate_is_no_amount(header: str, cells: str, read: dict[str, str]) -> None:

@@ -238,7 +238,7 @@ def test_a_customer_in_two_columns_is_one() -> None:
 
 def test_what_looks_like_an_address_or_an_amount_and_is_not_used_is_told() -> None:
     header = "order_id,Street,Building,Billing Street,Price,Gift card amount,Wrapping,Tip,Note\n"
-    told = written(f"{header}A-1,1 Oak,B,2 Elm,10.00,5.00,$2.50,0.00,Hi\n").splitlines()
+    told = written(f"{header}A-1,1 Oak,B,2 Elm,10.00,5.00,-$2.50,0.00,Hi\n").splitlines()
     assert [line.partition("  #")[0] for line in told if "LOOK" in line] == [
         '# LOOK, not used: "Building"',
         '# LOOK, not used: "Gift card amount"',
