@@ -247,12 +247,11 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
 def fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -> Fields:
     """Return what is left of a line, with its part of the amounts for the whole line. Raises Unfit."""
     line, fields = row
-    profile, column = layout.profile, layout.names["quantity_left"]
     if not (ordered.isdecimal() and pieces.isdecimal() and 0 < int(pieces) < int(ordered)):
-        raise Unfit(line, column, "must be a whole number, and no more than was ordered")
-    whole_line = [field for field in AMOUNTS if profile.is_per_line(field)]
-    if profile.meaning.get("unit_price") == "line total":
-        whole_line.append("unit_price")
+        told = "must be a whole number, and no more than was ordered"
+        raise Unfit(line, layout.names["quantity_left"], told)
+    is_of_line = layout.profile.meaning.get("unit_price") == "line total"
+    whole_line = [*layout.per_line, *(["unit_price"] if is_of_line else [])]
     changed = {"quantity": pieces, "line_total": ""}
     for field in whole_line:
         if value := number(fields, field, layout):
