@@ -55,6 +55,8 @@ def test_every_built_in_profile_reads_an_order_and_can_be_stored(tmp_path: Path,
     assert type(profile).model_validate_json(profile.model_dump_json()) == profile
     order = example(tmp_path, name, {}).order("A-1")
     assert (order.total, order.payment_method) == (500, "paid:A-1")
+    if profile.id_strip:
+        assert example(tmp_path, name, {profile.columns["order_id"][0]: "#A-1"}).ids == ["A-1"]
 
 
 def test_a_sku_is_made_where_the_file_has_no_column_of_it(tmp_path: Path) -> None:

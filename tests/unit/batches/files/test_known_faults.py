@@ -63,31 +63,6 @@ NAMED = (
     "currency==USD,customer_name==Ada,customer_email==a@example.com,payment_method==pm_x,street==1 Oak,"
     "city==Reno,country==US"
 )
-SALE = "No,SKU,Qty,Price,Off,Event\nS1,MUG,2,40.00,-6.00,Payment\n"
-OF_SALES = """[columns]
-order_id = "No"
-sku = "SKU"
-quantity = "Qty"
-unit_price = "Price"
-discount = "Off"
-[constants]
-currency = "USD"
-customer_name = "Ada"
-customer_email = "a@example.com"
-street = "1 Oak"
-city = "Reno"
-country = "US"
-[meaning]
-unit_price = "line total"
-discount = "per line"
-[paid]
-[[states]]
-column = "Event"
-of = "line"
-run = ["payment"]
-leave_out = ["refund"]
-"""
-"""A list of sales, as Square's dashboard writes it: what came back is a line of its own."""
 PARTLY = f"{LEFT_OUT}partly refunded in the shop, and the file does not say which line"
 dice = Random(13)
 AMAZON = [
@@ -228,36 +203,6 @@ CASES = {
     ),
     "references of a payment in a newer column": shopify(
         PAID | {"Payment Reference": "", "Payment References": "r7.1"}, run={"9": f"{TEE}, paid:r7.1"}
-    ),
-    "a return beside its sale": Case(
-        SALE + SALE.splitlines()[1].replace("2,40.00,-6.00,Payment", "-1,-20.00,3.00,Refund"),
-        profile=parse_profile(OF_SALES),
-        told={"S1": "line 3, Qty: is negative; take returns out"},
-    ),
-    "a return with a negative price": Case(
-        SALE + SALE.splitlines()[1].replace("2,40.00,-6.00,Payment", "1,-20.00,,Refund"),
-        profile=parse_profile(OF_SALES),
-        told={"S1": "line 3, Price: is negative; take returns out"},
-    ),
-    "a coupon's line is left out, and is no return": Case(
-        SALE + "S1,TEN,1,-4.00,,Refund\n",
-        profile=parse_profile(OF_SALES),
-        run={"S1": "MUG x 2 @ 2000 = 3400, paid:S1"},
-    ),
-    "discounts of both signs": Case(
-        SALE + "S1,CUP,1,5.00,6.00,Payment\n",
-        profile=parse_profile(OF_SALES),
-        told={"S1": "line 3, Off: has another sign than line 2; take out which of them is no discount"},
-    ),
-    "a discount of nothing, with a sign": Case(
-        SALE + "S1,CUP,1,5.00,$0.00,Payment\n",
-        profile=parse_profile(OF_SALES),
-        run={"S1": "MUG x 2 @ 2000, CUP x 1 @ 500 = 3900, paid:S1"},
-    ),
-    "a date of zeros says nothing of a payment": Case(
-        SALE.replace("Payment", "0000-00-00 00:00"),
-        profile=parse_profile(OF_SALES.partition("[paid]")[0] + '[paid]\ncolumn = "Event"\nstates = ["*"]'),
-        told={"S1": "line 2, Event: does not say that it is paid (0000-00-00 00:00)"},
     ),
     "a quantity with the other sign": Case(
         csv_text(row(quantity="1.000")),
