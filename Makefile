@@ -19,9 +19,11 @@ demo: $(VENV)/.runtime ## Run five sample orders on an embedded server; on a ter
 
 # Types take half a minute of one core, which the tests do not need: they wait for servers, a fifth of their time.
 # To collect them once compiles what each of the four processes would else compile for itself.
-test: $(VENV)/.dev postgres chromium prometheus rules ## Format check, lint, types, import rules and all tests, as CI runs them
+test: $(VENV)/.dev ## Format check, lint, types, import rules and all tests, as CI runs them
 	@$(BIN)/basedpyright > $(VENV)/types.log 2>&1 & types=$$!; \
-	$(BIN)/pytest --collect-only --quiet > /dev/null; \
+	$(BIN)/pytest --collect-only --quiet > /dev/null & collecting=$$!; \
+	make postgres chromium prometheus rules || { kill $$types $$collecting; exit 1; }; \
+	wait $$collecting; \
 	$(BIN)/pytest --numprocesses 4 --dist worksteal; tests=$$?; \
 	wait $$types || { cat $(VENV)/types.log; exit 1; }; exit $$tests
 
