@@ -22,7 +22,7 @@ demo: $(VENV)/.runtime ## Run five sample orders on an embedded server; on a ter
 test: $(VENV)/.dev ## Format check, lint, types, import rules and all tests, as CI runs them
 	@$(BIN)/basedpyright > $(VENV)/types.log 2>&1 & types=$$!; \
 	$(BIN)/pytest --collect-only --quiet > /dev/null & collecting=$$!; \
-	make postgres chromium prometheus rules || { kill $$types $$collecting; exit 1; }; \
+	make postgres chromium prometheus rules || { wait; exit 1; }; \
 	wait $$collecting; \
 	$(BIN)/pytest --numprocesses 4 --dist worksteal; tests=$$?; \
 	wait $$types || { cat $(VENV)/types.log; exit 1; }; exit $$tests
