@@ -4,8 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Makes the locks, and is needed for nothing else.
-UV := uv==0.13.9
+UV := $(BIN)/uv pip
 POSTGRES_PROGRAMS := /usr/lib/postgresql/*/bin/initdb
 
 # The workflow sandbox imports our modules again and again: uncompiled, that doubles the time of the tests.
@@ -20,9 +19,11 @@ demo: $(VENV)/.runtime ## Run five sample orders on an embedded server; on a ter
 
 # Types take half a minute of one core, which the tests do not need: they wait for servers, a fifth of their time.
 # To collect them once compiles what each of the four processes would else compile for itself.
-test: $(VENV)/.dev postgres chromium prometheus rules ## Format check, lint, types, import rules and all tests, as CI runs them
+test: $(VENV)/.dev ## Format check, lint, types, import rules and all tests, as CI runs them
 	@$(BIN)/basedpyright > $(VENV)/types.log 2>&1 & types=$$!; \
-	$(BIN)/pytest --collect-only --quiet > /dev/null; \
+	$(BIN)/pytest --collect-only --quiet > /dev/null & collecting=$$!; \
+	make postgres chromium prometheus rules || { wait; exit 1; }; \
+	wait $$collecting; \
 	$(BIN)/pytest --numprocesses 4 --dist worksteal; tests=$$?; \
 	wait $$types || { cat $(VENV)/types.log; exit 1; }; exit $$tests
 
@@ -59,9 +60,9 @@ bench-long: $(VENV)/.dev ## The same at the sizes for which all bounds are state
 	$(BIN)/python -m benchmarks --long $(OPTIONS)
 
 lock: $(VENV)/.created ## Pin the newest dependencies that pyproject.toml allows
-	$(PIP) install '$(UV)'
-	$(call compile,requirements.lock,--extra embedded --extra postgres --extra web --extra fast)
-	$(call compile,requirements-dev.lock,--extra dev --constraint requirements.lock)
+	$(call compile,requirements.lock,pyproject.toml --extra embedded --extra postgres --extra web --extra fast)
+	$(call compile,requirements-dev.lock,pyproject.toml --extra dev --constraint requirements.lock)
+	echo uv | $(call compile,requirements-uv.lock,-)
 
 clean: ## Remove the environment and every cache (orders and history in .data stay)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -113,20 +114,26 @@ prometheus:
 $(VENV)/.created:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements-uv.lock
 	@touch $@
 
 $(VENV)/.runtime: $(VENV)/.created requirements.lock
-	$(PIP) install --require-hashes -r requirements.lock
+	$(call install,requirements.lock)
 	@touch $@
 
-# Python compiles what is imported, once: a third of all modules that are installed here.
 $(VENV)/.dev: $(VENV)/.created requirements-dev.lock
-	$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
+	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.runtime
+
+# uv takes a fifth of pip's time, but knows nothing of pip's settings: where they lead to a mirror, pip installs.
+# Python compiles what is imported, once: a third of all modules that are installed here.
+define install
+$(UV) install --quiet --python $(BIN)/python --require-hashes -r $(1) || $(PIP) install --no-compile --require-hashes -r $(1)
+endef
 
 # Hashes for every platform, and no address: a mirror or a proxy serves the same files.
 define compile
-$(BIN)/uv pip compile --quiet pyproject.toml $(2) --output-file $(1) --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+$(UV) compile --quiet $(2) --output-file $(1) --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 endef
 
 # A package list of a third party that cannot be reached must not stop us; the installation tells.

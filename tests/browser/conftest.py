@@ -30,7 +30,7 @@ async def chromium() -> AsyncIterator[Browser]:
 def pages_renew_themselves_soon(calls_may_be_held: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what is held meanwhile stays so: a browser takes its time on a busy machine."""
     for name in ("PAGE_RENEWED", "PAGE_RENEWED_SELDOM"):
-        monkeypatch.setattr(policy, name, timedelta(milliseconds=400))
+        monkeypatch.setattr(policy, name, timedelta(seconds=1))
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from tests.chaos.orders import order_of, write_file
 from tests.chaos.plan import Plan, PlannedOrder
 from tests.chaos.run import Run
 
-LOOK_SECONDS = 0.3
-QUIET_LOOKS = 4
+LOOK_SECONDS = 0.5
+QUIET_LOOKS = 3
 RECONCILED = 8
 """Runs of the reconciler at most, when nothing else runs any more."""
 BATCH_WINDOW = 12

@@ -16,7 +16,7 @@ from tests.chaos.run import Run
 from tests.chaos.starter import submit_other_content
 from tests.fixtures.steering.waiting import eventually
 
-LISTEN_SECONDS = 0.05
+LISTEN_SECONDS = 0.1
 DOWN_SECONDS = 6.0
 """How long the database is locked or refuses, at the product's own pace: longer than it waits for a lock."""
 SERVER_DOWN_SECONDS = 0.5

@@ -23,12 +23,12 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.steps import Effect
 from order_system.intake.form import order_document
-from order_system.web.app import create_app
 from order_system.web.services import Services, services_of
 from tests.chaos.cases import attempts_at
 from tests.chaos.orders import order_of
 from tests.chaos.plan import PlannedOrder
 from tests.chaos.run import Run, Said
+from tests.fixtures.web.web import app_over
 
 TRUE = "what submit, status, API, lists and attention say is so"
 AT_ONCE = 20
@@ -74,9 +74,7 @@ async def untrue(run: Run, waiting: set[str]) -> list[str]:
     services = services_of(run.arena.system, run.temporal, None)
     facts = await _facts(run, waiting)
     listed = [concern async for concern in services.attention.attention()]
-    app = create_app(services)
-    app.openapi()  # once, as `serving` does, and not by each of the first requests on a thread of its own
-    transport = ASGITransport(app, raise_app_exceptions=False)
+    transport = ASGITransport(app_over(services), raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
         return [
             *(line for said in run.said for line in _untrue_submit(said, facts)),

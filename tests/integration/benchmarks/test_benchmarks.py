@@ -49,7 +49,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.long
 async def test_the_four_contestants_in_turns(temporary: Path) -> None:
     said: list[str] = []
-    scale = OrderScale(alone=2, turns=1, crowd=2, in_flight=2, warm_up=1)
+    scale = OrderScale(alone=2, turns=1, crowd=1, in_flight=1, warm_up=1)
     result = await orders.measure(scale, said.append)
     assert result.holds
     assert len(said) == 5
@@ -136,7 +136,7 @@ async def test_lists_over_a_book_of_closed_orders(temporary: Path) -> None:
 @pytest.mark.long
 async def test_an_order_by_hand_beside_a_batch_with_priorities_and_without(temporary: Path) -> None:
     said: list[str] = []
-    result = await fairness.measure(fairness.Scale(turns=1, window=6), said.append)
+    result = await fairness.measure(fairness.Scale(turns=1, window=3), said.append)
     assert len(said) == 2
     [ran] = result.samples.values()
     assert [row["how"] for row in ran] == ["with priorities", "without"]

@@ -1,50 +1,29 @@
-"""An order lasts from its acceptance to its close, whoever tells: the list, its page, the command, the API
-and Temporal's own times."""
+"""A step lasts as long as its child, and its parts make it up. How long whole orders last, whoever tells, is
+looked at in tests/integration/telemetry, where fifty run."""
 
-import asyncio
-import random
-import re
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionDescription
 
-from order_system.domain.errors import NotReached, OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.domain.listing import BatchOrder, LineStatus, OrderFilter, OrderSummary
+from order_system.domain.errors import ShippingRefused
+from order_system.domain.listing import BatchOrder, LineStatus
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Order
 from order_system.infra.database import Database
-from order_system.infra.temporal.executions import side_by_side
 from tests.fixtures.shops.batch_shop import row
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import WebShop, text_of
 
-ORDERS, WINDOW = 50, 2
-NEAR = timedelta(milliseconds=50)
+WINDOW = 2
 WAIT_SECONDS = 180
-TOLD = re.compile(r'<dt>(?:Accepted|Closed)</dt><dd><time datetime="([^"]+)"')
-
-Times = tuple[datetime, datetime]
 
 
 @pytest.fixture
 def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
     return WebShop(sqlite_database, client, tmp_path)
-
-
-def with_faults(shop: WebShop) -> None:
-    chance = random.Random(16)
-    for point, times, no in (
-        ("before charge", 25, PaymentDeclined),
-        ("before reserve", 5, OutOfStock),
-        ("before dispatch", 5, ShippingRefused),
-    ):
-        shop.stage.fail(point, lambda no=no: chance.choice((no, NotReached))("no"), times)
-    shop.stage.answer_lost("charge", 2)
-    shop.stage.unreachable("refund", 2)
 
 
 async def closed(shop: WebShop, order_id: str) -> WorkflowExecutionDescription:
@@ -55,59 +34,6 @@ async def closed(shop: WebShop, order_id: str) -> WorkflowExecutionDescription:
 
     await eventually(is_closed, WAIT_SECONDS, f"{order_id} to be closed")
     return await handle.describe()
-
-
-async def listed(shop: WebShop, orders: list[Order]) -> dict[str, OrderSummary]:
-    wanted = OrderFilter(order_ids=[order.order_id for order in orders])
-    page = await shop.services.lists.orders(wanted, limit=ORDERS)
-    return {row.order_id: row for row in page.rows}
-
-
-def apart(times: Times, others: Times) -> timedelta:
-    return max(abs(one - other) for one, other in zip(times, others, strict=True))
-
-
-async def test_fifty_orders_with_faults_last_as_long_whoever_tells(shop: WebShop) -> None:
-    orders, temporal = [an_order() for _ in range(ORDERS)], dict[str, Times]()
-    with_faults(shop)
-    async with shop.open(), shop.browsing() as browser:
-        await side_by_side(shop.client.submit, orders)
-        cancels = [asyncio.create_task(shop.client.cancel(order.order_id)) for order in orders[::9]]
-        for order in orders:
-            described = await closed(shop, order.order_id)
-            assert described.close_time
-            temporal[order.order_id] = (described.start_time, described.close_time)
-        await asyncio.gather(*cancels)
-
-        async def shown() -> bool:
-            query = f"TaskQueue = '{shop.task_queue}' AND WorkflowId STARTS_WITH 'order-'"
-            return (await shop.temporal.count_workflows(f"{query} AND CloseTime IS NOT NULL")).count == ORDERS
-
-        await eventually(shown, WAIT_SECONDS, "visibility to show their ends")
-        rows = await listed(shop, orders)
-        for order_id, times in temporal.items():
-            row, progress = rows[order_id], await shop.client.status(order_id)
-            answer = (await browser.get(f"/api/orders/{order_id}")).json()
-            page = TOLD.findall((await browser.get(f"/orders/{order_id}")).text)
-            lasted = (times[1] - times[0]).total_seconds() * 1000
-            assert row.closed_at
-            assert progress.duration_ms is not None
-            assert progress.taken(datetime.now(UTC)) == progress.duration_ms
-            assert apart(times, (row.opened_at, row.closed_at)) <= NEAR, "the list"
-            assert apart(times, tuple(map(datetime.fromisoformat, page))) <= NEAR, "the page"
-            assert abs(progress.duration_ms - lasted) <= 1, "the command"
-            assert abs(answer["duration_ms"] - lasted) <= 1, "the API"
-            assert answer["timeline"]["ended_at"] == answer["closed_at"]
-        books = await shop.book.find(list(temporal))
-    counted = Counter(row.status for row in rows.values())
-    assert min(counted[OrderStatus.FULFILLED], counted[OrderStatus.FAILED]) >= 3
-    assert counted[OrderStatus.CANCELLED] >= 1
-    assert any(row.failed_step for row in rows.values())
-    for order_id, record in books.items():
-        start, close = temporal[order_id]
-        assert abs(record.opened_at - start) <= NEAR, "the book, once the server has forgotten it"
-        assert record.closed_at
-        assert record.closed_at <= close + NEAR
 
 
 async def test_the_parts_of_a_steps_time_make_it_up(shop: WebShop) -> None:

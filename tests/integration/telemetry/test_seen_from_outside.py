@@ -4,143 +4,47 @@ fail, refuse, and repeat whatever they were told."""
 import asyncio
 import json
 import math
-import os
 import re
-import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from temporalio.client import Client
 
+from order_system.book.order_book import SqlOrderBook
+from order_system.infra.database import Database
 from order_system.infra.redaction import REDACTED
-from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
-from tests.fixtures.books.canaries import found_in, marked_order
-from tests.fixtures.peers.receiver import SECRET, Receiver
+from order_system.infra.temporal.servers import KnownServer
+from order_system.orders.client import OrderClient
+from tests.fixtures.books.canaries import found_in
 from tests.fixtures.processes.command_line import Running
-from tests.fixtures.processes.forwarding import LOOPBACK, unused_port
+from tests.fixtures.processes.forwarding import LOOPBACK
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.steering.waiting import eventually
-from tests.fixtures.telemetry.echoing import REFUSED
-from tests.fixtures.telemetry.prometheus import Prometheus, scraping
-from tests.fixtures.telemetry.receiver import Received, receiving
-from tests.fixtures.web.web import document
+from tests.fixtures.telemetry.watched import HELD, SECONDS, Watched, watching
 from tests.unit.project.test_metrics import panel_queries
 
 pytestmark = pytest.mark.long
 
-SECONDS = 120
-HELD = 2
-OF_EACH_KIND_AT_ONCE = 3
-ECHOING = "tests.fixtures.telemetry.echoing"
+NEAR = timedelta(milliseconds=50)
+TOLD = re.compile(r'<dt>(?:Accepted|Closed)</dt><dd><time datetime="([^"]+)"')
+
+Times = tuple[datetime, datetime]
 
 
-@dataclass
-class Watched:
-    """What was told, and to whom."""
-
-    client: Client
-    queue: str
-    received: Received
-    prometheus: Prometheus
-    pages: httpx.AsyncClient
-    log: Path
-    settings: dict[str, str]
-    metrics: list[int]
-    """Ports."""
-    events: Receiver
-    private: dict[str, str] = field(default_factory=dict[str, str])
-    """Whatever was personal in the orders, and in which."""
-    ended: list[str] = field(default_factory=list[str])
-
-    async def submit(self, order_id: str, *, pays: str = "", street: str = "", held: bool = False) -> None:
-        """Each personal field holds something that is nowhere else."""
-        order, words = marked_order(order_id)
-        told = document(order)
-        told["payment_method"] = told["payment_method"].replace("pm_", f"pm_{pays}")
-        told["shipping_address"]["street"] = street + told["shipping_address"]["street"]
-        if held:
-            told["hold_on_failure"] = "1h"
-        else:
-            self.ended.append(order_id)
-        self.private |= dict.fromkeys(words, order_id)
-        answer = await self.pages.post("/api/orders", json=told)
-        assert answer.status_code == 202, answer.text
-
-    async def wave(self, name: str, more: int) -> None:
-        """Few at once: of too many, a busy machine has each attempt run out of its time, and none ends."""
-        await self.submit(f"{name}-HELD", street=REFUSED, held=True)
-        for first in range(0, 1 + more, OF_EACH_KIND_AT_ONCE):
-            await asyncio.gather(
-                *(
-                    submit
-                    for number in range(first, min(first + OF_EACH_KIND_AT_ONCE, 1 + more))
-                    for submit in (
-                        self.submit(f"{name}-OK{number or ''}"),
-                        self.submit(f"{name}-DECLINED{number or ''}", pays=REFUSED),
-                        self.submit(f"{name}-REFUSED{number or ''}", street=REFUSED),
-                    )
-                )
-            )
-            await eventually(self._are_counted, SECONDS, "the orders' ends to be seen")
-
-    async def _are_counted(self) -> bool:
-        return await self.prometheus.number("sum(orders_closed_total)") >= len(self.ended)
+def apart(times: Times, others: Times) -> timedelta:
+    return max(abs(one - other) for one, other in zip(times, others, strict=True))
 
 
 @pytest.fixture(scope="module")
 async def watched(
     dev_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Watched]:
-    folder = tmp_path_factory.mktemp("watched")
-    metrics = [unused_port(), unused_port()]
-    queue = f"queue-{uuid.uuid4().hex}"
-    events = Receiver()
-    with receiving() as received, events.there():
-        settings = {
-            "TEMPORAL_CONFIG_FILE": os.devnull,
-            "TEMPORAL_ADDRESS": dev_server.address,
-            "ORDER_DATA_DIR": str(folder),
-            "ORDER_TASK_QUEUE": queue,
-            "ORDER_FAULTS": "none",
-            "ORDER_LATENCY_MIN": "0",
-            "ORDER_LATENCY_MAX": "0",
-            "ORDER_RECONCILE_EVERY": "5",
-            "ORDER_LOG_FORMAT": "json",
-            "ORDER_WEB_PORT": "0",
-            "ORDER_PAYMENTS": f"{ECHOING}:payments",
-            "ORDER_CARRIER": f"{ECHOING}:carrier",
-            "ORDER_MAILER": "http",
-            "ORDER_MAILER_URL": received.url,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": received.url,
-            "OTEL_BSP_SCHEDULE_DELAY": "200",
-            "ORDER_WEBHOOKS_URL": events.url,
-            "ORDER_WEBHOOKS_SECRET": SECRET,
-        }
-        log = folder / "log"
-        of_worker = {**settings, "ORDER_METRICS_PORT": str(metrics[0])}
-        async with AsyncExitStack() as opened:
-            serving = Running("starter.py", "serve", env={**settings, "ORDER_METRICS_PORT": str(metrics[1])})
-            opened.callback(serving.process.communicate)
-            opened.callback(serving.process.kill)
-            prometheus = await opened.enter_async_context(scraping(folder, metrics))
-            await opened.enter_async_context(worker_process(log, **of_worker))
-            assert serving.process.stdout is not None
-            line = await asyncio.to_thread(serving.process.stdout.readline)
-            found = re.search(r"http://\S+:\d+", line)
-            assert found, (line, serving.process.poll())
-            pages = await opened.enter_async_context(httpx.AsyncClient(base_url=found[0], timeout=SECONDS))
-            client = await connect(dev_server.address)
-            told = Watched(client, queue, received, prometheus, pages, log, settings, metrics, events)
-            for name, more in (("A", 0), ("B", 14)):  # what did not grow while it was looked at has no rate
-                await told.wave(name, more)
-            yield told
+    async with watching(dev_server.address, tmp_path_factory.mktemp("watched")) as all_of_it:
+        yield all_of_it
 
 
 async def test_every_query_of_the_dashboards_is_answered(watched: Watched) -> None:
@@ -159,6 +63,41 @@ async def test_every_query_of_the_dashboards_is_answered(watched: Watched) -> No
     except TimeoutError:
         assert empty == set()
     assert {rule["health"] for rule in await watched.prometheus.rules()} <= {"ok", "unknown"}
+
+
+async def test_fifty_orders_with_faults_last_as_long_whoever_tells(watched: Watched) -> None:
+    """An order lasts from its acceptance to its close, by the list, its page, the command, the API, and by
+    Temporal's own times."""
+    assert len(watched.ended) == 50
+    rows = (await watched.pages.get("/api/orders", params={"limit": 100})).json()["rows"]
+    listed = {row["order_id"]: row for row in rows}
+    database = Database(f"sqlite:///{watched.settings['ORDER_DATA_DIR']}/orders.db")
+    book = SqlOrderBook(database, KnownServer(watched.client))
+    command = OrderClient(watched.client, book, task_queue=watched.queue)
+    books = await book.find(watched.ended)
+    for order_id in watched.ended:
+        described = await watched.client.get_workflow_handle(f"order-{order_id}").describe()
+        assert described.close_time
+        times = (described.start_time, described.close_time)
+        progress = await command.status(order_id)
+        answer = (await watched.pages.get(f"/api/orders/{order_id}")).json()
+        page = TOLD.findall((await watched.pages.get(f"/orders/{order_id}")).text)
+        row = (listed[order_id]["opened_at"], listed[order_id]["closed_at"])
+        lasted = (times[1] - times[0]).total_seconds() * 1000
+        assert progress.duration_ms is not None
+        assert progress.taken(datetime.now(UTC)) == progress.duration_ms
+        assert apart(times, tuple(map(datetime.fromisoformat, row))) <= NEAR, "the list"
+        assert apart(times, tuple(map(datetime.fromisoformat, page))) <= NEAR, "the page"
+        assert abs(progress.duration_ms - lasted) <= 1, "the command"
+        assert abs(answer["duration_ms"] - lasted) <= 1, "the API"
+        assert answer["timeline"]["ended_at"] == answer["closed_at"]
+        assert abs(books[order_id].opened_at - times[0]) <= NEAR, "the book, once the server has forgotten it"
+        assert (books[order_id].closed_at or datetime.max.replace(tzinfo=UTC)) <= times[1] + NEAR
+    await database.dispose()
+    counted = Counter(listed[order_id]["status"] for order_id in watched.ended)
+    assert min(counted["fulfilled"], counted["failed"]) >= 3
+    assert counted["cancelled"] >= 1
+    assert any(listed[order_id]["failed_step"] for order_id in watched.ended)
 
 
 async def test_money_at_risk_is_what_was_taken_for_orders_that_are_held(watched: Watched) -> None:
@@ -229,7 +168,7 @@ async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_
     watched: Watched,
 ) -> None:
     said = {watched.private[word] for word in watched.private}
-    assert len(said) == len(watched.ended) + HELD == 50
+    assert len(said) == len(watched.ended) + HELD
     waiting = {("order.needs_attention", f"{name}-HELD") for name in "AB"}
 
     async def all_are_told() -> bool:

@@ -29,7 +29,7 @@ from tests.fixtures.shops.batch_shop import row
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.web import AS_OPERATOR, WebShop, document
 
-EXAMPLES_OF_EACH = {GenerationMode.POSITIVE: 6, GenerationMode.NEGATIVE: 4}
+EXAMPLES_OF_EACH = {GenerationMode.POSITIVE: 4, GenerationMode.NEGATIVE: 3}
 WAIT_SECONDS = 60
 CALL_SECONDS = 60
 CHECKS: list[Any] = [
