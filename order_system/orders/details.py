@@ -28,7 +28,7 @@ class Receipt(Wire):
     effect: Effect
     state: EffectState
     unanswered: int = 0
-    """How many attempts the gateway has not answered: the effect may have happened."""
+    """How many attempts the gateway has not answered, as long as the effect may have happened."""
     key: str
     """The idempotency key that the gateway was called with."""
     reference: str | None = None
@@ -60,7 +60,8 @@ def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> t
             "tracking_number": given.get("tracking_number"),
         }
         link = links.link_of(STEP_OF[effect], order_id=ref.order_id, **told)
-        receipt = {"effect": effect, "state": entry.state, "unanswered": entry.unanswered, **told}
+        unanswered = entry.unanswered if entry.state is EffectState.CLAIMED else 0  # else the state tells
+        receipt = {"effect": effect, "state": entry.state, "unanswered": unanswered, **told}
         receipts.append(Receipt.model_validate({**receipt, "at": entry.done_at, "link": link}))
     return tuple(receipts)
 

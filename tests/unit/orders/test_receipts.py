@@ -17,7 +17,7 @@ def test_each_effect_tells_its_id_at_the_gateway_its_key_and_its_page() -> None:
         Effect.DISPATCH: JournalEntry(
             Effect.DISPATCH, EffectState.DONE, 1, receipt={"carrier": "DHL", "tracking_number": "T1"}
         ),
-        Effect.CHARGE: JournalEntry(Effect.CHARGE, EffectState.DONE, 2, receipt={"charge_id": "ch_1"}),
+        Effect.CHARGE: JournalEntry(Effect.CHARGE, EffectState.DONE, 2, 1, receipt={"charge_id": "ch_1"}),
         Effect.RESERVE: JournalEntry(Effect.RESERVE, EffectState.IN_DOUBT, 1),
         Effect.CAPTURE: JournalEntry(Effect.CAPTURE, EffectState.CLAIMED),
         Effect.LABEL: JournalEntry(Effect.LABEL, EffectState.CLAIMED, 2, unanswered=1),
@@ -30,5 +30,5 @@ def test_each_effect_tells_its_id_at_the_gateway_its_key_and_its_page() -> None:
     assert (reserve.reference, reserve.state, reserve.link) == (None, EffectState.IN_DOUBT, None)
     assert (label.words, label.unanswered) == ("may have happened", 1)
     assert (notify.words, notify.unanswered) == ("did not happen", 0), "each attempt was a definite no"
-    assert (charge.words, reserve.words) == ("done", "in doubt")
+    assert (charge.words, charge.unanswered, reserve.words) == ("done", 0, "in doubt")
     assert (dispatch.tracking_number, dispatch.link) == ("T1", "https://dhl.example/T1")
