@@ -33,8 +33,7 @@ from order_system.domain.wording import so_many
 from order_system.infra import policy as infra_policy
 from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.connection import reaching_server
-from order_system.infra.temporal.servers import check_answers
+from order_system.infra.temporal.connection import check_answers, reaching_server
 from order_system.infra.temporal.workers import Workers
 from order_system.orders.in_book import stuck_undo
 from order_system.orders.on_server import TemporalOrderRuns, input_of

@@ -29,7 +29,12 @@ from order_system.domain.order import NOT_SAID, Handling
 from order_system.domain.order_profile import UNCHECKED
 from order_system.infra import policy
 from order_system.infra.changes import noted
-from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
+from order_system.infra.temporal.connection import (
+    check_answers,
+    outlasting,
+    reaching_server,
+    says_there_is_none,
+)
 from order_system.infra.temporal.executions import first_run
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.batch_orders import COUNTED_AS
@@ -131,6 +136,7 @@ class BatchClient(BatchReports):
     async def progress_soon(self, name: str) -> BatchProgress | None:
         """Return the progress, or None if it cannot be had soon: a list then shows the other batches."""
         try:
+            await check_answers(self._temporal)
             async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()):
                 return await self.progress(name)
         except (OrderSystemError, TimeoutError):

@@ -116,8 +116,11 @@ takes a minute; unless work has waited for WORKER_SILENT."""
 WAITING_ASKED = timedelta(seconds=2)
 """How long a list of orders waits for the server to say which of them wait for a person."""
 
-SILENCE_ASSUMED = timedelta(seconds=3)
-"""How long a server that has not answered a page is not asked again for pages."""
+ANSWERS = timedelta(seconds=3)
+"""How long a server has to answer the smallest question, for a page."""
+
+ANSWER_ASSUMED = timedelta(seconds=2)
+"""How long it counts as there, or as away, after that."""
 
 WATCH_METRICS = timedelta(seconds=3)
 """How often a process reads the metrics of book and server; scrapes in between see the same values."""

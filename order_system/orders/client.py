@@ -28,9 +28,13 @@ from order_system.infra import policy
 from order_system.infra.changes import noted
 from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
+from order_system.infra.temporal.connection import (
+    check_answers,
+    outlasting,
+    reaching_server,
+    says_there_is_none,
+)
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
-from order_system.infra.temporal.servers import check_answers
 from order_system.orders.details import OrderDetails, details_of
 from order_system.orders.in_book import in_book_alone
 from order_system.orders.on_server import TemporalOrderRuns

@@ -16,6 +16,7 @@ from temporalio.api.errordetails.v1 import (
     ResourceExhaustedFailure,
     WorkflowNotReadyFailure,
 )
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
@@ -201,24 +202,49 @@ async def reaching_server() -> AsyncGenerator[None]:
         raise ServerAway("the Temporal server does not answer") from failure
 
 
-_silent_until = WeakKeyDictionary[Client, float]()
+_answered = WeakKeyDictionary[Client, tuple[bool, float]]()
+"""Whether each client's server has answered, and until when that is assumed."""
+
+
+async def answers(temporal: Client) -> bool:
+    """Return whether the server answers the smallest question. It is asked once for the calls of one page."""
+    does, until = _answered.get(temporal, (False, 0.0))
+    if (began := time.monotonic()) >= until:
+        does = await _asked(temporal)
+        if not does and time.monotonic() - began < policy.ANSWERS.total_seconds() / 2:
+            does = await _asked(temporal)  # by a new connection: the old one may have been broken
+        _answered[temporal] = does, time.monotonic() + policy.ANSWER_ASSUMED.total_seconds()
+    return does
+
+
+async def _asked(temporal: Client) -> bool:
+    ask = temporal.workflow_service.get_system_info
+    try:
+        async with reaching_server():
+            await ask(GetSystemInfoRequest(), retry=False, timeout=policy.ANSWERS)
+    except ServerAway:
+        return False
+    except OrderSystemError:
+        pass  # a refusal is an answer, too
+    return True
+
+
+async def check_answers(temporal: Client) -> None:
+    """Raise ServerAway unless the server answers. For a page, before calls that wait longer for a server."""
+    if not await answers(temporal):
+        raise ServerAway("the Temporal server does not answer")
 
 
 @asynccontextmanager
 async def answering_soon(temporal: Client) -> AsyncGenerator[None]:
-    """Raises ServerUnreachable if the server does not answer soon: the SDK itself retries beyond a call's
-    time-out. For a moment afterwards, a call in the block fails at once, since a page asks several times."""
-    is_silent = time.monotonic() < _silent_until.get(temporal, 0)
+    """Raises ServerUnreachable if the server does not answer, or not soon: the SDK itself retries beyond a
+    call's time-out."""
+    patience = policy.WAITING_ASKED.total_seconds() if await answers(temporal) else 0
     try:
-        async with (
-            asyncio.timeout(0 if is_silent else policy.WAITING_ASKED.total_seconds()),
-            reaching_server(),
-        ):
+        async with asyncio.timeout(patience), reaching_server():
             yield
-    except (TimeoutError, ServerAway) as away:
-        if not is_silent:
-            _silent_until[temporal] = time.monotonic() + policy.SILENCE_ASSUMED.total_seconds()
-        raise ServerAway("the Temporal server does not answer") from away
+    except TimeoutError as late:
+        raise ServerAway("the Temporal server does not answer") from late
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from order_system.domain.book import Server
 from order_system.domain.errors import ServerUnreachable
 from order_system.infra import policy
-from order_system.infra.temporal.connection import answering_soon, connect
+from order_system.infra.temporal.connection import connect
 
 
 async def server_of(temporal: Client) -> Server:
@@ -33,12 +33,6 @@ async def server_of(temporal: Client) -> Server:
         return Server(temporal.namespace)  # the time-skipping test server
     kept = answer.config.workflow_execution_retention_ttl.ToTimedelta()
     return Server(temporal.namespace, answer.namespace_info.id or None, kept or None)
-
-
-async def check_answers(temporal: Client) -> None:
-    """Raise ServerUnreachable unless the server answers soon. For a page, before calls that may take long."""
-    async with answering_soon(temporal):
-        await server_of(temporal)
 
 
 class KnownServer:

@@ -10,7 +10,7 @@ from order_system.attention.chosen import BY_HAND, Action
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
 from order_system.domain.errors import ServerAway
-from order_system.infra.temporal.servers import check_answers
+from order_system.infra.temporal.connection import check_answers
 from order_system.web.api.attention import ActionBody, EventId, send_again, waiting_for
 from order_system.web.documents.orders import OrderAction
 from order_system.web.guards.access import Operator

@@ -13,7 +13,7 @@ from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import BatchFilter, LineStatus, Page
 from order_system.domain.search import LONGEST
 from order_system.domain.wording import so_many
-from order_system.infra.temporal.servers import check_answers
+from order_system.infra.temporal.connection import check_answers
 from order_system.web.api.batches import Steering, steer
 from order_system.web.documents.batches import read_batch
 from order_system.web.guards.access import operator

@@ -13,13 +13,13 @@ from order_system.domain.errors import InvalidSettings, OrderSystemError, Server
 from order_system.infra import policy
 from order_system.infra.temporal.connection import (
     answering_soon,
+    check_answers,
     compression_to,
     connect,
     has_gone,
     if_it_answers_soon,
     reaching_server,
 )
-from order_system.infra.temporal.servers import check_answers, server_of
 
 
 @pytest.fixture
@@ -121,21 +121,17 @@ async def test_a_server_that_refuses_for_now_is_asked_again_and_a_call_that_is_t
     assert not isinstance(told.value, ServerUnreachable)
 
 
-async def test_a_server_that_has_just_not_answered_is_not_waited_for_again_by_the_same_page() -> None:
-    away, another = [await connect("127.0.0.1:1", lazy=True) for _ in range(2)]
-    with pytest.raises(ServerAway):
-        async with answering_soon(away):
-            await server_of(away)
-
-    for_ever = asyncio.Event()
-    async with asyncio.timeout(policy.WAITING_ASKED.total_seconds() / 2), if_it_answers_soon(away):
-        await for_ever.wait()
-    with pytest.raises(ServerAway):
-        await check_answers(away)
-    async with if_it_answers_soon(another):
-        await asyncio.sleep(0)
-        for_ever.set()
-    assert for_ever.is_set(), "another server is asked all the same"
+async def test_a_page_asks_once_whether_a_server_answers_and_waits_for_none_that_does_not() -> None:
+    away, for_ever = await connect("127.0.0.1:1", lazy=True), asyncio.Event()
+    async with asyncio.timeout(policy.WAITING_ASKED.total_seconds() / 2):
+        for _ in range(3):
+            async with if_it_answers_soon(away):
+                await for_ever.wait()
+        with pytest.raises(ServerAway):
+            async with answering_soon(away):
+                await for_ever.wait()
+        with pytest.raises(ServerAway):
+            await check_answers(away)
 
 
 @pytest.mark.parametrize(
