@@ -134,11 +134,13 @@ class OrderLists:
         query = visibility.all_of(self._ours, _WAITING)
         async with if_it_answers_soon(self.temporal):
             counted = await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)
-            waiting = min(counted.count, ours[OrderStatus.RUNNING])
-            ours[OrderStatus.NEEDS_ATTENTION] = waiting
             unsettled = len(await self._unsettled())
-            ours[OrderStatus.RUNNING] = max(0, ours[OrderStatus.RUNNING] - waiting - unsettled)
-            ours[OrderStatus.TERMINATED] = found[SubmissionStatus.TERMINATED] + unsettled
+            waiting = min(counted.count, found[SubmissionStatus.OPEN])
+            ours = {
+                OrderStatus.RUNNING: max(0, found[SubmissionStatus.OPEN] - waiting - unsettled),
+                OrderStatus.NEEDS_ATTENTION: waiting,
+                OrderStatus.TERMINATED: found[SubmissionStatus.TERMINATED] + unsettled,
+            }
         return {
             status: ours[status] if status in ours else found[SubmissionStatus(status.value)]
             for status in OrderStatus

@@ -5,6 +5,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from order_system.book.order_book import SqlOrderBook
+from order_system.domain.errors import ServerAway
+from order_system.domain.listing import OrderSummary
 from order_system.domain.messages import OrderStatus
 from order_system.infra.database import Database
 from order_system.orders.client import OrderClient
@@ -80,6 +82,19 @@ async def test_one_that_could_not_be_noted_is_submitted_and_listed_by_the_server
     await eventually(is_listed, WAIT_SECONDS, "visibility to know of it")
     assert await listed(lists, RUNNING) == [(order.order_id, "running")]
     await shop.handle(order).terminate()
+
+
+async def test_a_server_that_falls_silent_amid_the_count_has_no_order_counted_twice(
+    lists: OrderLists,
+) -> None:
+    class FallsSilent(OrderLists):
+        async def _unsettled(
+            self, *_: object
+        ) -> tuple[OrderSummary, ...]:  # private: the second of two questions
+            raise ServerAway("the Temporal server does not answer")
+
+    counts = await FallsSilent(lists.book, lists.temporal, lists.task_queue).counts()
+    assert OrderStatus.NEEDS_ATTENTION not in counts, "those are among the running ones"
 
 
 @pytest.fixture
