@@ -109,7 +109,7 @@ class OrderBoard:
         """Note that the order is being undone. It is still fulfilled if its parcel turns out to be gone."""
         self._cause = cause
         self._end_holds(*Step)
-        self._skip_pending()
+        self._skip_pending(but=Step.NOTIFICATION)  # the customer may still be told
         self._publish()
 
     def fulfilled(self, note: str | None) -> None:
@@ -125,6 +125,7 @@ class OrderBoard:
 
     def undone(self, cause: UndoCause) -> None:
         self._status = cause.status
+        self._skip_pending()
         self._ended()
 
     def _ended(self) -> None:
@@ -136,9 +137,9 @@ class OrderBoard:
         metrics.note("order_duration_seconds", meter, self._status, value=lasted.total_seconds())
         metrics.note("order_queue_seconds", meter, value=queued.total_seconds())
 
-    def _skip_pending(self) -> None:
+    def _skip_pending(self, *, but: Step | None = None) -> None:
         for step, progress in self._steps.items():
-            if progress.status is StepState.PENDING:
+            if progress.status is StepState.PENDING and step is not but:
                 self._steps[step] = progress.model_copy(update={"status": StepState.SKIPPED})
 
     # --- waiting for a person --------------------------------------------------------------------

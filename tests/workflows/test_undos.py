@@ -8,7 +8,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from order_system.domain.errors import ShippingRefused
 from order_system.domain.messages import OrderStatus
-from order_system.domain.progress import UndoState
+from order_system.domain.progress import StepState, UndoState
 from order_system.domain.steps import Step
 from tests.fixtures.shops.shop import Shop, an_order
 from workflows.order import OrderFulfillmentWorkflow
@@ -68,6 +68,8 @@ async def test_a_stuck_undo_calls_for_a_person_and_stops_no_other(
         progress = await shop.progress(order)
         undos = {entry.step: entry.status for entry in progress.undos}
         assert progress.status == OrderStatus.NEEDS_ATTENTION
+        # The customer is told of the end, and the end is not known yet.
+        assert progress.children[-1].status is StepState.PENDING
         assert undos[UNDOS[undo]] == UndoState.STUCK
         # Stock and money wait for shipping's answer, but not for each other.
         others = {status for step, status in undos.items() if step is not UNDOS[undo]}
@@ -76,6 +78,8 @@ async def test_a_stuck_undo_calls_for_a_person_and_stops_no_other(
         shop.stage.mend()
         with pytest.raises(WorkflowFailureError):
             await handle.result()
-        assert (await shop.progress(order)).status == OrderStatus.FAILED
+        progress = await shop.progress(order)
+        assert progress.status == OrderStatus.FAILED
+        assert progress.children[-1].status is StepState.COMPLETED
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
