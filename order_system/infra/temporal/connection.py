@@ -194,7 +194,7 @@ async def reaching_server() -> AsyncGenerator[None]:
         if is_about_the_namespace(error):
             raise no_such_namespace(error) from error
         # Only a new server, or one that was restarted without its data, lacks search attributes.
-        cure = "; a worker registers them within seconds" if "search attribute" in error.message else ""
+        cure = "; a worker registers it: python worker.py" if "search attribute" in error.message else ""
         raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error
     except RuntimeError as failure:
         if _NEVER_CONNECTED not in str(failure):
