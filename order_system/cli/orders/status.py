@@ -53,7 +53,7 @@ async def _read(
     settings: Settings, screen: Screen, order_id: str, *, embedded: bool, watch: bool
 ) -> OrderResult:
     """Read the order; with `watch`, once it is closed. Raises UnknownOrder, and ServerUnreachable unless the
-    book has the order as closed."""
+    book has the order as closed. One that is open in the book is shown before."""
     try:
         async with open_session(settings, screen, embedded=embedded) as session:
             order_id = await session.order_meant(order_id)
@@ -66,10 +66,14 @@ async def _read(
     except ServerUnreachable:
         async with open_order_system(settings) as system:
             order_id = await order_meant(order_id, system.book)
-            order = await in_book_alone(system.book, order_id)
+            order = await in_book_alone(system.book, order_id, open_too=True)
             if order is None:
                 raise
-            return OrderResult(order, outcome=await system.book.outcome(order_id))
+            result = OrderResult(order, outcome=await system.book.outcome(order_id))
+            if not order.closed:
+                _show(screen, result)
+                raise
+            return result
 
 
 async def _closed(session: Session, order: OrderProgress) -> OrderProgress:

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
+from order_system.book.tables import submissions
+from order_system.domain.book import SubmissionStatus
 from order_system.gateways.simulated.tables import charges
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of_a_worker
+from tests.fixtures.databases.filled_book import submission
 from tests.fixtures.processes.command_line import Finished, Running, starter
 from tests.fixtures.processes.shop_commands import QUIET_WORLD
 from tests.fixtures.processes.worker_process import worker_process
@@ -53,6 +56,21 @@ def test_the_audit_needs_no_server_and_finds_what_was_planted(sqlite_url: str) -
     assert broken.code == 1
     assert broken.document["clean"] is False
     assert "ORDER-1:nobody:charge" in broken.out
+
+
+def test_an_order_that_is_open_in_the_book_is_shown_beside_what_is_missing(sqlite_url: str) -> None:
+    """Somebody may ask for its order meanwhile. The exit code is that of all commands without a server."""
+    with create_engine(sqlite_url).begin() as book:
+        book.execute(submissions.insert().values(submission("ORDER-1", SubmissionStatus.OPEN)))
+
+    left = starter(
+        "status", "ORDER-1", env={"ORDER_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    )
+
+    assert left.code == 3
+    assert "ORDER-1  running" in left.out
+    assert "the server does not answer; this is what the book knows" in left.out
+    assert "No Temporal server answers at 127.0.0.1:1" in left.err
 
 
 def test_embedded_needs_nothing_else_ends_by_itself_and_is_remembered_by_the_book(tmp_path: Path) -> None:
