@@ -1,8 +1,7 @@
 """The client for what waits for a person, and for that person's answers, most of them Updates of an order.
 
 An answer is checked before it is sent. It keeps one ID however often the call is retried, so the order takes
-it once. A refused answer changes nothing.
-"""
+it once. A refused answer changes nothing."""
 
 import asyncio
 import uuid
@@ -63,8 +62,7 @@ class AttentionClient(WhatWaits):
     """Lists and answers concerns. Every method raises ServerUnreachable if the server cannot be reached.
 
     Answering raises InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not
-    take it or is closed, UnknownOrder, and NoWorkerAnswers if no worker has confirmed it in time.
-    """
+    take it or is closed, UnknownOrder, and NoWorkerAnswers if no worker has confirmed it in time."""
 
     @noted("take")
     async def take(self, concern: Concern, who: str) -> None:

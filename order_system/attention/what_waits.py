@@ -115,13 +115,7 @@ class WhatWaits:
 
     async def _found(self, slow_after: timedelta, among: str | None = None) -> AsyncGenerator[Concern]:
         finder = AttentionFinder(
-            self._temporal,
-            self._status,
-            self.workers,
-            self.task_queue,
-            self._book.book_id,
-            slow_after,
-            among,
+            self._temporal, self._status, self.workers, self.task_queue, self._book.book_id, slow_after, among
         )
         try:
             await self._book.check_writable()

@@ -3,8 +3,7 @@
 A list takes several queries, whose rows `together` merges: each walks an index of its own to its page, but
 one for all would read every row. One query finds orders that have a submission in the book, another those
 that were only accepted. A text in the search box may mean several things, and each meaning has its own two
-queries. Every value is a parameter.
-"""
+queries. Every value is a parameter."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress

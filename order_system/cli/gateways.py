@@ -42,8 +42,7 @@ async def check_promises(
 
     It makes some 100 charges, and refunds each at its end; with a gateway that can hold money, as many more,
     which it refunds or voids. Likewise it reserves, ships and sends. All its order IDs begin with
-    GATEWAY-CHECK. Exit code 1: a promise is broken.
-    """
+    GATEWAY-CHECK. Exit code 1: a promise is broken."""
     configured()
     screen = Screen(as_json=as_json)
 

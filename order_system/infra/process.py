@@ -61,8 +61,7 @@ def dies_with_parent(by: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
 
     Only Linux offers this; elsewhere the function does nothing, and a killed parent leaves its child running.
     The function runs between fork and exec, where other threads' locks may be held for ever. So it makes
-    only system calls, which were looked up beforehand.
-    """
+    only system calls, which were looked up beforehand."""
     parent = os.getpid()
 
     def arrange() -> None:
@@ -98,8 +97,7 @@ def stop_signal() -> Generator[asyncio.Event]:
 
     Enter it in the main thread, around the whole work of the process. After the block the signals are
     ignored: the work is finished, and a signal that comes while the interpreter ends must not make a clean
-    end look like a death by signal.
-    """
+    end look like a death by signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _TOLD_BY:

@@ -35,10 +35,7 @@ from order_system.orders.status import OrderStatusReader
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import CHILDREN
 
-_STATES = {
-    LineStatus.FULFILLED: WorkflowState.COMPLETED,
-    LineStatus.NEEDS_ATTENTION: WorkflowState.RUNNING,
-}
+_STATES = {LineStatus.FULFILLED: WorkflowState.COMPLETED, LineStatus.NEEDS_ATTENTION: WorkflowState.RUNNING}
 """The state of an order's workflow by the order's status, where the two have different names."""
 
 _OTHER_WORDS = {"fulfilled": WorkflowState.COMPLETED, "canceled": WorkflowState.CANCELED}
@@ -96,9 +93,7 @@ class Relatives:
         `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
         terminated, timed_out. An order has the steps of its newest start. A batch has its orders as they
         stand now, including skipped ones. Visibility is eventually consistent: changes of the last moments
-        may not show yet.
-
-        Raises UnknownWorkflow, and InvalidUsage for an unknown status."""
+        may not show yet. Raises UnknownWorkflow, and InvalidUsage for an unknown status."""
         state = None if status is None else state_called(status)
         name, order_id = batch_name(parent_id), order_of_workflow(parent_id)
         if name != parent_id:

@@ -3,8 +3,7 @@ story. And `scenarios`: list the stories.
 
 `samples.jsonl` has five realistic orders, each with something of its own: one is as in the documents; one has
 no region, but a fee and a discount; two have currencies with no decimals and with three; one has many lines
-and everything that a bill can have.
-"""
+and everything that a bill can have."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -34,8 +34,7 @@ async def submit(
     file: Annotated[
         str,
         Parameter(
-            help="JSON: one order, an array, or one on each line. `-` is stdin.",
-            allow_leading_hyphen=True,
+            help="JSON: one order, an array, or one on each line. `-` is stdin.", allow_leading_hyphen=True
         ),
     ],
     /,
@@ -78,10 +77,8 @@ def read_file(name: str) -> list[Order]:
 
 
 async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[SubmitResult]:
-    """Submit all orders or, if one is known to be in conflict beforehand, none.
-
-    Raises OrderConflict with a line for each conflict, ServerUnreachable and DatabaseUnreachable.
-    """
+    """Submit all orders or, if one is known to be in conflict beforehand, none. Raises OrderConflict with a
+    line for each conflict, ServerUnreachable and DatabaseUnreachable."""
     submissions: list[SubmitResult] = []
     conflicts: list[str] = []
 

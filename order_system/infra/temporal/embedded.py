@@ -8,8 +8,7 @@ apart, since the kernel drops a lock with the process that held it, however that
   server, it waits until it can take this lock exclusively.
 
 `temporal.json` tells clients the address. It counts only while `temporal.lock` is held and the server
-answers, so a file that a crash has left behind misleads nobody.
-"""
+answers, so a file that a crash has left behind misleads nobody."""
 
 import asyncio
 import fcntl
@@ -44,11 +43,9 @@ class ServerState(BaseModel):
 
 @dataclass
 class EmbeddedServer(ServerOptions):
-    """`async with EmbeddedServer(data_dir) as server:` a server answers at `server.address`.
-
-    Entering raises InvalidSettings if the folder cannot be used, EmbeddedServerFailed if there is no server
-    within policy.EMBEDDED_START. Leaving stops the server if we own it and nobody else uses it any more.
-    """
+    """`async with EmbeddedServer(data_dir) as server:` a server answers at `server.address`. Entering raises
+    InvalidSettings if the folder cannot be used, EmbeddedServerFailed if there is no server within
+    policy.EMBEDDED_START. Leaving stops the server if we own it and nobody else uses it any more."""
 
     namespace = NAMESPACE
 

@@ -10,14 +10,7 @@ from order_system.batches.files import ENCODINGS
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import AnswerRefused, UnknownBatch
-from order_system.domain.listing import (
-    PAGE_ROWS,
-    BatchFilter,
-    BatchOrder,
-    BatchSummary,
-    LineStatus,
-    Page,
-)
+from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchOrder, BatchSummary, LineStatus, Page
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.domain.search import LONGEST
@@ -96,8 +89,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
         ),
     ] = None,
     encoding: Annotated[
-        str | None,
-        Query(max_length=40, description=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
+        str | None, Query(max_length=40, description=f"By default utf-8. One of {', '.join(ENCODINGS)}.")
     ] = None,
 ) -> Response:
     """Runs the orders of the file. Invalid rows never stop the rest. The same file may be run again: then
@@ -143,10 +135,7 @@ async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
 @router.get(
     "/{name}",
     summary="Read a batch",
-    responses={
-        200: examples.answer("How far it is.", "batch"),
-        **documented(404, 422, 502, 503),
-    },
+    responses={200: examples.answer("How far it is.", "batch"), **documented(404, 422, 502, 503)},
 )
 async def read(name: BatchName, services: Given) -> BatchDocument:
     """Tells how many orders and rows have which status, the pace, and how long it will take. The batch's

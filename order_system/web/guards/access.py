@@ -6,8 +6,7 @@ else can reach us. Then the Host header is checked, too, since another site can 
 this machine.
 
 A browser adds our cookie to a request from any site's page, and reaches this machine for it. So a request
-that acts must come from our own pages, unless it brings a key.
-"""
+that acts must come from our own pages, unless it brings a key."""
 
 import re
 import secrets
