@@ -50,7 +50,6 @@ LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
 ITS_OWN = batch_orders.c.fate.is_(None) | batch_orders.c.fate.not_in([Fate.CONFLICT, Fate.NOT_ASKED_FOR])
 """The condition for the run's own orders among those of its file."""
 
-
 _ENTRY = [effects.c[field.name] for field in fields(JournalEntry)]
 _RECORD = [field.name for field in fields(SubmissionRecord) if field.name != "ref"]
 

@@ -76,7 +76,6 @@ BUILT_IN = {
     "smtp": BuiltIn("order_system.gateways.smtp.mailer", ("aiosmtplib", "jinja2"), (Port.MAILER,)),
 }
 
-
 PROTOCOLS: dict[Port, type] = {
     Port.PAYMENTS: PaymentGateway,
     Port.WAREHOUSE: Warehouse,

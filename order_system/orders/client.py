@@ -135,11 +135,8 @@ class OrderClient(Relatives):
         try:
             async with reaching_server():
                 await self._book.accept(order.order_id, first_run(described), described.start_time)
-        except (
-            SQLAlchemyError,
-            OSError,
-            ServerUnreachable,
-        ) as trouble:  # the order runs all the same; it is listed later
+        except (SQLAlchemyError, OSError, ServerUnreachable) as trouble:
+            # The order runs all the same; it is listed later.
             log.warning("not noted as accepted", order_id=order.order_id, reason=str(trouble))
         return SubmitResult(order.order_id, Submitted.STARTED)
 

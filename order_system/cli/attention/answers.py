@@ -37,7 +37,6 @@ from order_system.infra.changes import user_here
 
 _WHICH_STEP = "The one whose undo is stuck: payment, inventory or shipping; or notification, if not sent."
 
-
 Named = Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")]
 More = Annotated[str, Parameter(help="More orders; the result is told for each.")]
 
