@@ -54,7 +54,6 @@ class AnswerActivities:
         return HandledUndoAnswer(undo=await self._ended(request, effects[0]), recorded=recorded)
 
     async def _fulfil_by_hand(self, request: HandledUndo, attempt: Attempt) -> bool:
-        """Commit the stock and fulfil the order: a person says that the parcel is gone."""
         ref = request.submission
         journal = await self._book.journal(ref)
         needed = (journal.get(effect) for effect in (Effect.CHARGE, Effect.RESERVE))

@@ -58,7 +58,6 @@ class BatchActivities:
         )
 
     async def _decided(self, request: FilePageRequest, page: FilePage) -> list[Fate]:
-        """Decide the fate of each order of the page, and note it in the book."""
         noted = await self._book.note_orders(request.batch, request.run, page.orders)
         activity.heartbeat()
         known = await self._book.find([each.order_id for each in page.orders])

@@ -102,7 +102,6 @@ class Chosen:
         return f"{self.who} is on it: {concern.words}"
 
     def _answer(self, concern: Concern, action: Action) -> Resolution | StepRetry | GiveUp | None:
-        """Return the answer to the concern, or None if the action does not apply to it."""
         said, held = {"who": self.who, "note": self.note}, concern.kind is ConcernKind.HELD
         if held and action is Action.RETRY:
             return StepRetry(**said)

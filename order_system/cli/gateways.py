@@ -64,7 +64,6 @@ async def check_promises(
 
 
 def _view(finding: Finding) -> Text:
-    """Show a finding in lines that do not wrap."""
     styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
     told = Text(str(finding), no_wrap=True, overflow="ignore")
     told.stylize(styles[finding.verdict], 0, len(str(finding).partition("\n")[0]))

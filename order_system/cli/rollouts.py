@@ -80,5 +80,4 @@ def _view(verdict: Verdict) -> Group:
 
 
 def _lines(*lines: str) -> Group:
-    """Show lines that do not wrap."""
     return Group(Text("\n".join(lines), no_wrap=True, overflow="ignore"))

@@ -143,7 +143,6 @@ async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> 
 
 
 async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:
-    """Send the answer, and show its result after a moment."""
     async with options.session(answer) as session:
         screen, order_id = session.screen, await session.order_meant(order_id)
         with screen.waiting(f"{order_id} is told"):
