@@ -183,8 +183,6 @@ def _place(concern: Concern) -> tuple[bool, datetime]:
     return about_one, concern.since or datetime.max.replace(tzinfo=UTC)
 
 
-# --- what it comes to ---------------------------------------------------------------------------------
-
 _SEVERAL = {
     ConcernKind.STUCK_UNDO: "undos are stuck",
     ConcernKind.STUCK_REFUND: "refunds are stuck",

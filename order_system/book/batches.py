@@ -141,9 +141,6 @@ def _noted(tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]) ->
         yield from tx.execute(query.where(batch_orders.c.order_id.in_(some_ids))).all()
 
 
-# --- queries of lists, and rows -------------------------------------------------------------------
-
-
 def batches_query(
     wanted: listing.BatchFilter, *, after: tuple[datetime, str] | None, limit: int
 ) -> sa.Select[Any]:

@@ -102,9 +102,6 @@ def cause(order: OrderProgress) -> str:
     return f"{order.failed_step}: {order.reason}" if order.failed_step else order.reason or ""
 
 
-# --- time -----------------------------------------------------------------------------------------
-
-
 def hold_words(until: datetime, now: datetime) -> str:
     """Return a text like `2025-03-01 14:00 UTC, for another 1 h 58 m; then it is undone`."""
     left = time_between(now, until)

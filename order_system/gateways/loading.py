@@ -165,9 +165,6 @@ async def _close(port: Port, name: str, given: Sequence[object], opening: Any, *
             log.warning(_cannot_be("closed", port, name, failure, given))
 
 
-# --- finding --------------------------------------------------------------------------------------
-
-
 def names_of(port: Port) -> dict[str, str]:
     """Return the built-in and the installed gateways of a port, each with the command that installs what it
     still needs; the command is empty if nothing is missing. No built-in gateway is imported."""
@@ -227,9 +224,6 @@ def _cannot_be(what: str, port: Port, name: str, failure: BaseException, given: 
     for model in given:
         told = without_secrets(told, vars(model).values() if isinstance(model, BaseModel) else ())
     return f"{port.variable}={name}: it cannot be {what}: {told}"
-
-
-# --- what a factory takes and makes ----------------------------------------------------------------
 
 
 def _parameters(port: Port, factory: Factory) -> list[type]:

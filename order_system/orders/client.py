@@ -21,7 +21,7 @@ from order_system.domain import search_attributes
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
 from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_id_in, order_workflow_id
-from order_system.domain.messages import OrderOutcome, OrderStatus
+from order_system.domain.messages import OrderStatus
 from order_system.domain.order import NOT_SAID, Handling, Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
@@ -192,10 +192,6 @@ class OrderClient(Relatives):
                 f"{when}; for this content nothing was charged or sent"
             )
         return True
-
-    async def outcome(self, order_id: str) -> OrderOutcome | None:
-        """Return the outcome of a fulfilled order. The book keeps it for ever."""
-        return await self._book.outcome(order_id)
 
     async def watch(
         self, order_ids: Sequence[str], until: Callable[[OrderProgress], bool] = _rests

@@ -126,9 +126,6 @@ def _put(path: Path, lasting: Path) -> None:
             lasting.hardlink_to(path)  # unlike a rename, this replaces nothing
 
 
-# --- from an upload to a plan ---------------------------------------------------------------------
-
-
 def reading_of(
     file_format: FileFormat, mapping: str | None, profile: str | None, encoding: str | None
 ) -> HowToRead:

@@ -124,7 +124,7 @@ async def refund(
         order_id = await session.order_meant(order_id)
         with session.screen.waiting(f"money of {order_id} is given back"):
             refunded = await session.client.refunds.give_back(order_id, **said)
-        paid = await session.client.outcome(order_id)
+        paid = await session.system.book.outcome(order_id)
     told = f"{order_id}: {refunded}; {paid and paid.payment}"
     session.screen.answer(refunded.model_dump(mode="json"), told)
     return ATTENTION if refunded.state is RefundState.UNDER_WAY else CLEAN
@@ -178,8 +178,6 @@ async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
 def who_answers(named: str | None) -> str:
     return user_here()[:MOST_CHARACTERS_OF_WHO] if named is None else named
 
-
-# --- orders of a server that is gone --------------------------------------------------------------
 
 _WARNING = "Is that server gone for good? Two servers at work on one order could undo what the other does."
 

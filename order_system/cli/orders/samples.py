@@ -84,9 +84,6 @@ def scenarios_table(scenarios: Mapping[str, Scenario]) -> FittingTable:
     return table
 
 
-# --- the orders, and their numbers ----------------------------------------------------------------
-
-
 def sample_orders(first_number: int) -> list[Order]:
     """Return the samples as `ORDER-<first_number>` and the numbers that follow, of at least three digits."""
     return [

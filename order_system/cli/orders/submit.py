@@ -178,6 +178,6 @@ async def _result(session: Session, order: Order, progress: OrderProgress) -> Or
     return OrderResult(
         order=progress,
         total=format_amount(order.total, order.currency),
-        outcome=await session.client.outcome(order.order_id) if fulfilled else None,
+        outcome=await session.system.book.outcome(order.order_id) if fulfilled else None,
         link=session.page(progress.workflow_id, progress.run_id),
     )

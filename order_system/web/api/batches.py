@@ -194,8 +194,6 @@ async def _downloaded(
     return attached(written, f"{name}-{what}.csv", CSV)
 
 
-# --- what is done about a batch -------------------------------------------------------------------
-
 actions = APIRouter(prefix="/api/batches/{name}", tags=["Batches"], dependencies=[Depends(operator)])
 
 _ACTION_PROBLEMS = documented(404, 409, 413, 422, 502, 503)

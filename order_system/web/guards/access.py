@@ -214,8 +214,6 @@ def _host_named(request: HTTPConnection) -> str:
     return found["name"] if found else ""
 
 
-# --- for routes -----------------------------------------------------------------------------------
-
 bearer = HTTPBearer(
     auto_error=False, description="A key of ORDER_WEB_KEYS. Where there are none, only loopback is served."
 )
