@@ -22,15 +22,8 @@ from typing import Any, NamedTuple
 import structlog
 from pydantic import BaseModel
 
+from order_system.domain import gateways
 from order_system.domain.errors import InvalidSettings, OrderSystemError
-from order_system.domain.gateways import (
-    Carrier,
-    Mailer,
-    PaymentGateway,
-    Statement,
-    StatementOfAccounts,
-    Warehouse,
-)
 from order_system.gateways.measured import Measured
 from order_system.infra.database import Database
 from order_system.infra.environment import load_own_settings
@@ -77,11 +70,11 @@ BUILT_IN = {
 }
 
 PROTOCOLS: dict[Port, type] = {
-    Port.PAYMENTS: PaymentGateway,
-    Port.WAREHOUSE: Warehouse,
-    Port.CARRIER: Carrier,
-    Port.MAILER: Mailer,
-    Port.STATEMENT: StatementOfAccounts,
+    Port.PAYMENTS: gateways.PaymentGateway,
+    Port.WAREHOUSE: gateways.Warehouse,
+    Port.CARRIER: gateways.Carrier,
+    Port.MAILER: gateways.Mailer,
+    Port.STATEMENT: gateways.StatementOfAccounts,
 }
 
 
@@ -93,13 +86,13 @@ def methods_of(protocol: type) -> list[str]:
 class Gateways:
     """The outside world, opened."""
 
-    payments: PaymentGateway
-    warehouse: Warehouse
-    carrier: Carrier
-    mailer: Mailer
-    accounts: StatementOfAccounts | None
+    payments: gateways.PaymentGateway
+    warehouse: gateways.Warehouse
+    carrier: gateways.Carrier
+    mailer: gateways.Mailer
+    accounts: gateways.StatementOfAccounts | None
 
-    async def statement(self) -> Statement:
+    async def statement(self) -> gateways.Statement:
         """Return what the gateways say happened. Raises OrderSystemError if no statement can be had."""
         if self.accounts is None:
             raise OrderSystemError(
@@ -133,7 +126,7 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
     """Open the gateways for the block. Raises InvalidSettings: one line that names the variable and the cure.
     An error while a gateway closes is logged, and does not change how the block ends."""
     async with AsyncExitStack() as opened:
-        gateways: dict[Port, Any] = dict.fromkeys(Port)
+        by_port: dict[Port, Any] = dict.fromkeys(Port)
         for port, name in chosen(settings).items():
             factory = find_factory(port, name)
             given = list[Any]()
@@ -144,13 +137,13 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
                     if inspect.iscoroutine(opening):
                         opening.close()
                     raise InvalidSettings(f"{port.variable}={name}: put @asynccontextmanager on its factory")
-                gateways[port] = await opening.__aenter__()
+                by_port[port] = await opening.__aenter__()
             opened.push_async_exit(partial(_close, port, name, given, opening))
-            _check(port, name, gateways[port])
+            _check(port, name, by_port[port])
         if TELEMETRY.is_on:
             meter = sdk_runtime().metric_meter
-            gateways |= {port: Measured(port, each, meter) for port, each in gateways.items() if each}
-        yield Gateways(*gateways.values())  # in the order of Port
+            by_port |= {port: Measured(port, each, meter) for port, each in by_port.items() if each}
+        yield Gateways(*by_port.values())  # in the order of Port
 
 
 async def _close(port: Port, name: str, given: Sequence[object], opening: Any, *why: Any) -> None:
