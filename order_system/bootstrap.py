@@ -219,8 +219,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
 
 
 async def migrate_database(settings: Settings) -> str:
-    """Create the tables or bring them up to date. Returns the URL, without its password. Raises
-    DatabaseUnready."""
+    """Create or update the tables. Returns the URL, without its password. Raises DatabaseUnready."""
     database = Database(settings.database)
     try:
         await database.migrate()

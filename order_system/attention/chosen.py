@@ -20,8 +20,7 @@ from order_system.orders.client import CancelAnswer, OrderClient, Submitted
 
 class Action(StrEnum):
     RETRY = "retry"
-    """Try again now what is held, stuck or undelivered. An order that was undone is submitted again
-    unchanged."""
+    """Try again now what is held, stuck or undelivered. An undone order is submitted again unchanged."""
     RESOLVE = "resolve"
     """Record that what is stuck was done by hand, as the note says."""
     GIVE_UP = "give-up"

@@ -1,5 +1,4 @@
-"""How a process loads our code, which event loop it runs, how it is told to stop, and how it ends with its
-parent."""
+"""How a process loads our code, which event loop it runs, how it is told to stop, or ends with its parent."""
 
 import asyncio
 import ctypes
@@ -37,8 +36,7 @@ def installing(extra: str) -> str:
 def load(module: str, program: str) -> ModuleType:
     """Import a module of ours. If it needs a missing one, end the program with one line and exit code 2: our
     documents say `python starter.py`, and that may run the system's Python. Streams that the shell has closed
-    (`2>&-`) lead nowhere from now on: all that writes expects one, and the next open file would be in its
-    place."""
+    (`2>&-`) lead nowhere from now on: all that writes expects one, and the next file would take its place."""
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

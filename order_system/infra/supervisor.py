@@ -35,9 +35,8 @@ _END = "\0"
 
 
 async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event) -> bool:
-    """Run `command` in so many processes until `stop` is set; then end them all. Returns whether each of them
-    ended cleanly when it was told to. Raises WorkerRefused with what a process refused, once all have
-    ended."""
+    """Run `command` in so many processes until `stop` is set; then end them all. Returns whether each ended
+    cleanly when it was told to. Raises WorkerRefused with what a process refused, once all have ended."""
     with os.fdopen(os.memfd_create("refusals"), "rb") as refusals:  # a disk may be full, or read-only
         supervisor = _Supervisor(command, stop, refusals.fileno())
         clean = await supervisor.run(processes)

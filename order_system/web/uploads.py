@@ -37,8 +37,7 @@ class Upload:
     _lasting: Path
 
     async def keep(self) -> Path:
-        """Keep the file, and return where: a batch may be using it, so no request deletes it. Raises
-        UploadFailed."""
+        """Keep the file, and return where. A batch may use it: no request deletes it. Raises UploadFailed."""
         with _as_upload_failed():
             await asyncio.to_thread(_put, self.path, self._lasting)
         return self._lasting

@@ -1,6 +1,5 @@
-"""Connects to a Temporal server, and turns the server's errors into ours. TEMPORAL_ADDRESS,
-TEMPORAL_NAMESPACE, TLS, API keys and the profiles of `temporal.toml` mean here what they mean to Temporal's
-own tools."""
+"""Connects to a Temporal server, and turns its errors into ours. TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS,
+API keys and the profiles of `temporal.toml` mean here what they mean to Temporal's own tools."""
 
 import asyncio
 import logging
@@ -234,8 +233,7 @@ async def check_answers(temporal: Client) -> None:
 
 @asynccontextmanager
 async def answering_soon(temporal: Client) -> AsyncGenerator[None]:
-    """Raises ServerUnreachable if the server does not answer, or not soon: the SDK itself retries beyond a
-    call's time-out."""
+    """Raises ServerUnreachable if the server does not answer soon: the SDK retries beyond a time-out."""
     patience = policy.WAITING_ASKED.total_seconds() if await answers(temporal) else 0
     try:
         async with asyncio.timeout(patience), reaching_server():

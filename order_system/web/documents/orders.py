@@ -1,5 +1,4 @@
-"""The documents of orders that the API returns and the pages draw, and the bodies and forms in which a person
-answers."""
+"""The documents of orders that the API returns and the pages draw, and the bodies of a person's answers."""
 
 from enum import StrEnum
 from typing import Annotated, Any

@@ -222,8 +222,7 @@ bearer = HTTPBearer(
 def viewer(
     request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
 ) -> Caller:
-    """Return the caller. Raises HTTPException if there is none, as on a path where the guard lets everybody
-    pass."""
+    """Return the caller. Raises HTTPException if there is none, as where the guard lets everybody pass."""
     caller: Caller | None = request.state.caller
     if caller is None:
         raise HTTPException(401, NO_KEY, BEARER)
