@@ -36,9 +36,8 @@ class BatchActivities:
 
     @activity.defn
     async def open_batch(self, opening: BatchOpening) -> None:
-        """Remember the batch, and make sure that its file is the one that was planned.
-
-        Idempotent. Raises FileChanged or FileRefused, never to be retried."""
+        """Remember the batch, and make sure that its file is the one that was planned. Idempotent. Raises
+        FileChanged or FileRefused, never to be retried."""
         await self._book.open_batch(opening.batch, opening.run, opening.request)
         await self._rows.verify(opening.request.file, heartbeats_from_a_thread())
 
@@ -59,7 +58,6 @@ class BatchActivities:
         )
 
     async def _decided(self, request: FilePageRequest, page: FilePage) -> list[Fate]:
-        """Decide the fate of each order of the page, and note it in the book."""
         noted = await self._book.note_orders(request.batch, request.run, page.orders)
         activity.heartbeat()
         known = await self._book.find([each.order_id for each in page.orders])

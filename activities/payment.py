@@ -7,19 +7,10 @@ from temporalio import activity
 from activities.attempts import Effects, this_attempt
 from activities.money import Money
 from activities.undos import retried_always, undo
-from order_system.domain import policy
+from order_system.domain import messages, policy
 from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.errors import BusinessError, PaymentNotConfirmed, RefundRefused
 from order_system.domain.gateways import PaymentGateway
-from order_system.domain.messages import (
-    Charged,
-    Opening,
-    PaymentAnswer,
-    PaymentRequest,
-    StepRequest,
-    UndoAnswer,
-    UndoRequest,
-)
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, RefundReceipt
 from order_system.domain.payment_methods import Elsewhere, made_elsewhere, reference_of
 from order_system.domain.reconciliation import OrderRuns
@@ -42,16 +33,15 @@ class PaymentActivities:
         self._effects = Effects(book, patience)
 
     @activity.defn
-    async def charge(self, request: PaymentRequest) -> PaymentAnswer:
+    async def charge(self, request: messages.PaymentRequest) -> messages.PaymentAnswer:
         """Open the submission in the book, if no other step has, and capture its total, or only hold it. An
-        order that is paid already is confirmed, never charged. Idempotent by the submission's key.
-
-        Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
+        order that is paid already is confirmed, never charged. Idempotent by the submission's key. Raises
+        PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
         ref, reference = request.submission, _made_elsewhere(request.payment_method)
         only_held = made_elsewhere(request.payment_method) is Elsewhere.AUTHORISED
         if only_held and not request.captured_on_dispatch:
             raise PaymentNotConfirmed("an older worker began it: submit it again when none is left")
-        opening = Opening(
+        opening = messages.Opening(
             total=request.amount,
             currency=request.currency,
             captured_on_dispatch=request.captured_on_dispatch,
@@ -66,16 +56,16 @@ class PaymentActivities:
                 return claimed
             call = partial(self._money.take, request, reference)
             receipt = await self._effects.call_and_record(ref, claimed, PaymentReceipt, call, attempt)
-        return Charged(receipt=receipt)
+        return messages.Charged(receipt=receipt)
 
     @activity.defn
-    async def capture(self, request: StepRequest) -> PaymentReceipt:
+    async def capture(self, request: messages.StepRequest) -> PaymentReceipt:
         """Capture what `charge` only holds. Idempotent by its own key. Raises PaymentDeclined or Fenced."""
         call = partial(self._money.capture, request.submission)
         return await self._effects.carry_out(request, Effect.CAPTURE, PaymentReceipt, call)
 
     @activity.defn
-    async def refund(self, request: UndoRequest) -> UndoAnswer:
+    async def refund(self, request: messages.UndoRequest) -> messages.UndoAnswer:
         """Undo `charge` and `capture`: fence their keys, give back captured money, also if it was captured
         elsewhere, and void held money. Idempotent. Raises RefundByHand until a person has answered."""
         return await undo(self._book, request, Effect.CHARGE, self._money.give_back)

@@ -13,15 +13,8 @@ from activities.attempts import this_attempt
 from activities.notification import NotificationActivities
 from activities.shipping import ShippingActivities
 from activities.undos import Reverse, given_back
-from order_system.domain import policy
+from order_system.domain import messages, policy
 from order_system.domain.book import EffectState
-from order_system.domain.messages import (
-    HandledUndo,
-    HandledUndoAnswer,
-    NotificationRequest,
-    UndoAnswer,
-    UndoRequest,
-)
 from order_system.domain.reconciliation import (
     Finding,
     KeyAnswer,
@@ -78,7 +71,7 @@ class ReconciliationActivities:
         return OlderOnes(await self.runs.server(), _before(request), request.after_order)
 
     @activity.defn
-    async def void_abandoned(self, request: UndoRequest) -> UndoAnswer | None:
+    async def void_abandoned(self, request: messages.UndoRequest) -> messages.UndoAnswer | None:
         """Undo shipping, as in every order. Does nothing and returns None if a workflow is at work on the
         submission again, since a reset has opened it. Idempotent.
 
@@ -89,7 +82,7 @@ class ReconciliationActivities:
         return await self.shipping.void_shipment(request)
 
     @activity.defn
-    async def handle_abandoned(self, request: HandledUndo) -> HandledUndoAnswer | None:
+    async def handle_abandoned(self, request: messages.HandledUndo) -> messages.HandledUndoAnswer | None:
         """Record what a person has handled of a submission that no workflow is at work on. Returns None as
         `void_abandoned` does. Idempotent. Raises what `end_undo_by_hand` raises."""
         if not is_abandoned(await self.runs.current_run(request.submission.order_id)):
@@ -117,7 +110,9 @@ class ReconciliationActivities:
             return _still_owed(owed, "Temporal has forgotten whom to tell")
         if now - owed.closed_at > policy.NOTICE_HORIZON:
             return _still_owed(owed, f"could not be sent for {policy.NOTICE_HORIZON}")
-        request = NotificationRequest(submission=owed.submission, kind=owed.kind, customer=order.customer)
+        request = messages.NotificationRequest(
+            submission=owed.submission, kind=owed.kind, customer=order.customer
+        )
         try:
             await self.notification.notify(request)
         except Exception as trouble:

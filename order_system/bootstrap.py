@@ -1,7 +1,6 @@
 """The composition root: settings -> book and gateways -> activities -> Worker.
 
-`worker.py`, the command line, pages and API share it. Only this module opens order book and gateways.
-"""
+`worker.py`, the command line, pages and API share it. Only this module opens order book and gateways."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -105,9 +104,8 @@ class OrderSystem:
 
     @asynccontextmanager
     async def _workers(self, temporal: Client, **options: Any) -> AsyncGenerator[None]:
-        """Run a worker for each task queue during the block. At its end all begin to drain at once.
-
-        Raises ServerUnreachable if the server goes away before the workers have begun."""
+        """Run a worker for each task queue during the block. At its end all begin to drain at once. Raises
+        ServerUnreachable if the server goes away before the workers have begun."""
         of_steps = [step_queue(self.task_queue, step) for step in Step if self.settings.queues_by_step]
         alone = [self.worker(temporal, task_queue=queue, workflows=[], **options) for queue in of_steps]
         try:
@@ -201,11 +199,9 @@ def receiver_of(settings: Settings) -> Receiver | None:
 
 @asynccontextmanager
 async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
-    """Open book and gateways. SQLite is migrated here, PostgreSQL only by `starter.py migrate`.
-
-    Raises InvalidSettings for gateways that cannot be opened, DatabaseUnready for tables that are missing or
-    outdated, and DatabaseUnreachable where waiting may help.
-    """
+    """Open book and gateways. SQLite is migrated here, PostgreSQL only by `starter.py migrate`. Raises
+    InvalidSettings for gateways that cannot be opened, DatabaseUnready for tables that are missing or
+    outdated, and DatabaseUnreachable where waiting may help."""
     database = TELEMETRY.database(settings.database, email_key=settings.email_key)
     try:
         await database.prepare()
@@ -223,10 +219,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
 
 
 async def migrate_database(settings: Settings) -> str:
-    """Create the tables or bring them up to date. Returns the URL, without its password.
-
-    Raises DatabaseUnready.
-    """
+    """Create or update the tables. Returns the URL, without its password. Raises DatabaseUnready."""
     database = Database(settings.database)
     try:
         await database.migrate()

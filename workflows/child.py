@@ -38,8 +38,7 @@ async def run_child(
     A cancel of the parent goes on to the child, whose end is then awaited. Only a cancel that lands before
     the child has begun is raised at once. The undo's fence then stops what the child may still do.
 
-    `until` is set when the step beside this one has failed. The child is then cancelled, and its end is
-    awaited, too."""
+    `until` is set when the step beside this one has failed. The child is then cancelled and awaited, too."""
     try:
         child = await _start(step, run, request, until)
         board.step_started(step, child.first_execution_run_id)

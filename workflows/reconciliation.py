@@ -16,17 +16,8 @@ from workflows.failures import in_words
 
 with workflow.unsafe.imports_passed_through():
     from activities.reconciliation import ReconciliationActivities
-    from order_system.domain import metrics, policy
+    from order_system.domain import messages, metrics, policy
     from order_system.domain.answers import AnsweredAs
-    from order_system.domain.messages import (
-        ABANDONED,
-        AnswerToNote,
-        HandledUndo,
-        HandledUndoAnswer,
-        UndoAnswer,
-        UndoRequest,
-        UndoResult,
-    )
     from order_system.domain.order import SubmissionRef
     from order_system.domain.reconciliation import (
         Finding,
@@ -43,8 +34,8 @@ with workflow.unsafe.imports_passed_through():
 
 Request = TypeVar("Request", SubmissionPageRequest, KeyPageRequest)
 Page = TypeVar("Page", NoticePage, KeyPage)
-_ANSWER: Any = UndoAnswer | None
-_HANDLED: Any = HandledUndoAnswer | None
+_ANSWER: Any = messages.UndoAnswer | None
+_HANDLED: Any = messages.HandledUndoAnswer | None
 """None, here as above, if a workflow is at work on the submission again."""
 Outcome = tuple[TallyName, str]
 """The tally that counts the submission, and the detail for people."""
@@ -93,11 +84,11 @@ class ReconciliationWorkflow:
 
     # --- one submission, with a person's answer --------------------------------------------------
 
-    async def _settle_as_answered(self, only: AnswerToNote) -> ReconciliationReport:
+    async def _settle_as_answered(self, only: messages.AnswerToNote) -> ReconciliationReport:
         """Settle one submission as a person has answered. Shipping is undone first, unless the answer is
         about shipping. Raises the ActivityError of an answer that is refused."""
         ref, answer = only.submission, only.answer
-        request = UndoRequest(submission=ref, cause=ABANDONED)
+        request = messages.UndoRequest(submission=ref, cause=messages.ABANDONED)
         if answer.answer is AnsweredAs.RETRY_UNDO:
             await workflow.execute_activity(
                 "note_answer",
@@ -108,9 +99,9 @@ class ReconciliationWorkflow:
             return self._one_more(ref, await self._settle(ref))
         if answer.step in GIVEN_BACK:
             await self._undo("void_abandoned", request)
-        handled: HandledUndoAnswer | None = await workflow.execute_activity(
+        handled: messages.HandledUndoAnswer | None = await workflow.execute_activity(
             "handle_abandoned",
-            HandledUndo(submission=ref, cause=ABANDONED, answer=answer),
+            messages.HandledUndo(submission=ref, cause=messages.ABANDONED, answer=answer),
             result_type=_HANDLED,
             start_to_close_timeout=policy.SETTLE_ATTEMPT,
             retry_policy=policy.RECONCILE_RETRY,
@@ -118,7 +109,7 @@ class ReconciliationWorkflow:
         )
         if handled is None:
             return self._one_more(ref, ("left_alone", "its workflow has been opened again"))
-        done = answer.step not in UNDOS or handled.undo.result is UndoResult.ALREADY_DISPATCHED
+        done = answer.step not in UNDOS or handled.undo.result is messages.UndoResult.ALREADY_DISPATCHED
         report = self._one_more(ref, ("settled", handled.undo.detail) if done else await self._settle(ref))
         return report.model_copy(update={"answered": handled.recorded})
 
@@ -148,14 +139,14 @@ class ReconciliationWorkflow:
 
     async def _settle(self, ref: SubmissionRef) -> Outcome:
         """Undo as the saga does: shipping answers first; the book refuses release and refund before that."""
-        request = UndoRequest(submission=ref, cause=ABANDONED)
+        request = messages.UndoRequest(submission=ref, cause=messages.ABANDONED)
         try:
             shipping = await self._undo("void_abandoned", request)
         except ActivityError as failure:
             return "not_yet", f"void: {_gave_up(failure)}"
         if shipping is None:
             return "left_alone", "its workflow has been opened again"
-        if shipping.result is UndoResult.ALREADY_DISPATCHED:
+        if shipping.result is messages.UndoResult.ALREADY_DISPATCHED:
             return "fulfilled", shipping.detail
 
         answers = await asyncio.gather(
@@ -172,11 +163,11 @@ class ReconciliationWorkflow:
         undone = [
             answer.detail
             for answer in (shipping, *answers)
-            if isinstance(answer, UndoAnswer) and answer.result is UndoResult.UNDONE
+            if isinstance(answer, messages.UndoAnswer) and answer.result is messages.UndoResult.UNDONE
         ]
         return "settled", ", ".join(undone) or "it held nothing"
 
-    async def _undo(self, activity: str, request: UndoRequest) -> UndoAnswer | None:
+    async def _undo(self, activity: str, request: messages.UndoRequest) -> messages.UndoAnswer | None:
         return await workflow.execute_activity(
             activity,
             request,

@@ -13,19 +13,8 @@ from workflows.failures import root_cause
 from workflows.hold import Hold
 
 with workflow.unsafe.imports_passed_through():
+    from order_system.domain import messages
     from order_system.domain.ids import BOOK
-    from order_system.domain.messages import (
-        InventoryAnswer,
-        InventoryRequest,
-        NoticeKind,
-        NotificationRequest,
-        Opening,
-        PaymentAnswer,
-        PaymentRequest,
-        Shipped,
-        ShippingRequest,
-        StepRequest,
-    )
     from order_system.domain.order import Flow, Order, SubmissionRef
     from order_system.domain.steps import Step
     from workflows.inventory import InventoryWorkflow
@@ -33,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payment import PaymentWorkflow
     from workflows.shipping import ShippingWorkflow
 
-Request = TypeVar("Request", bound=StepRequest)
+Request = TypeVar("Request", bound=messages.StepRequest)
 Answer = TypeVar("Answer")
 
 
@@ -63,10 +52,10 @@ class Steps:
         self._board = board
         self._hold = hold
 
-    async def pay(self) -> PaymentAnswer:
+    async def pay(self) -> messages.PaymentAnswer:
         """Charge the customer, and open the submission in the order book. If another submission of the order
         is in its place, the answer says so, and nothing is charged."""
-        request = PaymentRequest(
+        request = messages.PaymentRequest(
             submission=self._submission,
             first_attempts=self._order.first_attempts,
             amount=self._order.total,
@@ -77,16 +66,16 @@ class Steps:
         )
         return await self._run(Step.PAYMENT, PaymentWorkflow.run, request)
 
-    async def reserve(self) -> InventoryAnswer:
+    async def reserve(self) -> messages.InventoryAnswer:
         """Reserve the stock. If this runs beside payment and comes first, it opens the submission."""
         order, opens = self._order, self._order.flow is Flow.PARALLEL
-        opening = Opening(
+        opening = messages.Opening(
             total=order.total,
             currency=order.currency,
             captured_on_dispatch=order.captured_on_dispatch,
             email=order.customer.email,
         )
-        request = InventoryRequest(
+        request = messages.InventoryRequest(
             submission=self._submission if opens else self._opened,
             first_attempts=self._order.first_attempts,
             lines=order.lines,
@@ -94,9 +83,9 @@ class Steps:
         )
         return await self._run(Step.INVENTORY, InventoryWorkflow.run, request)
 
-    async def ship(self) -> Shipped:
+    async def ship(self) -> messages.Shipped:
         """Buy the label, and hand the parcel over to the carrier: the pivot."""
-        request = ShippingRequest(
+        request = messages.ShippingRequest(
             submission=self._opened,
             first_attempts=self._order.first_attempts,
             address=self._order.shipping_address,
@@ -105,9 +94,9 @@ class Steps:
         )
         return await self._run(Step.SHIPPING, ShippingWorkflow.run, request)
 
-    async def notify(self, kind: NoticeKind) -> str | None:
+    async def notify(self, kind: messages.NoticeKind) -> str | None:
         """Send a notice. If that fails, the order takes no harm. Returns what went wrong, in words."""
-        request = NotificationRequest(
+        request = messages.NotificationRequest(
             submission=self._opened,
             first_attempts=self._order.first_attempts,
             kind=kind,

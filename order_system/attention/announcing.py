@@ -2,8 +2,7 @@
 
 An order's end is announced right after the activity that closed its submission. Before that activity the book
 notes that an end may come, so the reconciler's next run finds an end that was not announced. The reconciler's
-runs also announce lasting states: orders that wait for a person, and batches that have ended.
-"""
+runs also announce lasting states: orders that wait for a person, and batches that have ended."""
 
 import asyncio
 from collections.abc import Generator

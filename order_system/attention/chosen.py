@@ -20,8 +20,7 @@ from order_system.orders.client import CancelAnswer, OrderClient, Submitted
 
 class Action(StrEnum):
     RETRY = "retry"
-    """Try again now what is held, stuck or undelivered. An order that was undone is submitted again
-    unchanged."""
+    """Try again now what is held, stuck or undelivered. An undone order is submitted again unchanged."""
     RESOLVE = "resolve"
     """Record that what is stuck was done by hand, as the note says."""
     GIVE_UP = "give-up"
@@ -102,7 +101,6 @@ class Chosen:
         return f"{self.who} is on it: {concern.words}"
 
     def _answer(self, concern: Concern, action: Action) -> Resolution | StepRetry | GiveUp | None:
-        """Return the answer to the concern, or None if the action does not apply to it."""
         said, held = {"who": self.who, "note": self.note}, concern.kind is ConcernKind.HELD
         if held and action is Action.RETRY:
             return StepRetry(**said)

@@ -1,8 +1,7 @@
 """The client for what waits for a person, and for that person's answers, most of them Updates of an order.
 
 An answer is checked before it is sent. It keeps one ID however often the call is retried, so the order takes
-it once. A refused answer changes nothing.
-"""
+it once. A refused answer changes nothing."""
 
 import asyncio
 import uuid
@@ -11,13 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import (
-    WorkflowExecutionStatus,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateHandle,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-    WorkflowUpdateStage,
-)
+import temporalio.client as sdk
 from temporalio.service import RPCError
 
 from order_system.attention.concerns import Concern
@@ -63,8 +56,7 @@ class AttentionClient(WhatWaits):
     """Lists and answers concerns. Every method raises ServerUnreachable if the server cannot be reached.
 
     Answering raises InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not
-    take it or is closed, UnknownOrder, and NoWorkerAnswers if no worker has confirmed it in time.
-    """
+    take it or is closed, UnknownOrder, and NoWorkerAnswers if no worker has confirmed it in time."""
 
     @noted("take")
     async def take(self, concern: Concern, who: str) -> None:
@@ -93,7 +85,7 @@ class AttentionClient(WhatWaits):
                     heard = await self._sent(order_id, answer)
                 with _in_time(f"{order_id} has taken the answer, which is still being carried out"):
                     return await heard.result(rpc_timeout=infra_policy.ANSWER)
-            except WorkflowUpdateFailedError as refused:
+            except sdk.WorkflowUpdateFailedError as refused:
                 raise AnswerRefused(_why(refused)) from None
             except RPCError as error:
                 if not says_there_is_none(error):
@@ -115,7 +107,7 @@ class AttentionClient(WhatWaits):
             try:
                 described = await sending.describe(rpc_timeout=infra_policy.RPC)
                 waits = described.typed_search_attributes.get(ORDER_STATUS) == UNDELIVERED
-                if described.status is WorkflowExecutionStatus.RUNNING and not waits:
+                if described.status is sdk.WorkflowExecutionStatus.RUNNING and not waits:
                     raise AnswerRefused(f"event {event_id} is still being tried: it waits for nobody")
                 if again:
                     await sending.signal(WebhookWorkflow.again, rpc_timeout=infra_policy.RPC)
@@ -144,14 +136,14 @@ class AttentionClient(WhatWaits):
         [came_to] = report.findings()
         return AnswerReceipt(order_id=ref.order_id, step=answer.step, result=result, detail=came_to)
 
-    async def _sent(self, order_id: str, answer: Answer) -> WorkflowUpdateHandle[AnswerReceipt]:
+    async def _sent(self, order_id: str, answer: Answer) -> sdk.WorkflowUpdateHandle[AnswerReceipt]:
         of_refund = isinstance(answer, Resolution) and answer.refund
         ours = refund_workflow_id(order_id, of_refund) if of_refund else order_workflow_id(order_id)
         return await self._temporal.get_workflow_handle(ours).start_update(  # pyright: ignore[reportUnknownMemberType]
             _UPDATES[type(answer)],
             answer,
             id=str(uuid.uuid4()),
-            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+            wait_for_stage=sdk.WorkflowUpdateStage.ACCEPTED,
             rpc_timeout=infra_policy.ANSWER,
         )
 
@@ -171,7 +163,7 @@ def _in_time(otherwise: str) -> Generator[None]:
     """Raise NoWorkerAnswers with the text `otherwise` if a call in the block times out."""
     try:
         yield
-    except WorkflowUpdateRPCTimeoutOrCancelledError:
+    except sdk.WorkflowUpdateRPCTimeoutOrCancelledError:
         # The SDK has one error both for a call that timed out and for a caller that was cancelled.
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -179,7 +171,7 @@ def _in_time(otherwise: str) -> Generator[None]:
         raise NoWorkerAnswers(otherwise) from None
 
 
-def _why(refused: WorkflowUpdateFailedError) -> str:
+def _why(refused: sdk.WorkflowUpdateFailedError) -> str:
     cause = refused.cause
     if getattr(cause, "type", None) == UPDATE_REFUSED:
         return getattr(cause, "message", str(cause))

@@ -5,8 +5,7 @@ pending activities must do. If a workflow cannot report, because it is stuck on 
 worker, the server still knows. So every open workflow that makes no progress is listed.
 
 The cost: eight searches, a count, some questions about task queues, and two or three calls for each workflow
-found, a few workflows at a time.
-"""
+found, a few workflows at a time."""
 
 import asyncio
 from collections import Counter

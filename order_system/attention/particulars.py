@@ -2,8 +2,7 @@
 attempt that failed, and who has taken each. Only the server knows the customer, as long as it has the
 workflow's input.
 
-The cost: one query for all orders, and for each order two queries and a call, a few orders at a time.
-"""
+The cost: one query for all orders, and for each order two queries and a call, a few orders at a time."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -115,13 +115,7 @@ class WhatWaits:
 
     async def _found(self, slow_after: timedelta, among: str | None = None) -> AsyncGenerator[Concern]:
         finder = AttentionFinder(
-            self._temporal,
-            self._status,
-            self.workers,
-            self.task_queue,
-            self._book.book_id,
-            slow_after,
-            among,
+            self._temporal, self._status, self.workers, self.task_queue, self._book.book_id, slow_after, among
         )
         try:
             await self._book.check_writable()
@@ -188,8 +182,6 @@ def _place(concern: Concern) -> tuple[bool, datetime]:
     about_one = bool(concern.order_id or concern.batch or concern.server or concern.event_id)
     return about_one, concern.since or datetime.max.replace(tzinfo=UTC)
 
-
-# --- what it comes to ---------------------------------------------------------------------------------
 
 _SEVERAL = {
     ConcernKind.STUCK_UNDO: "undos are stuck",

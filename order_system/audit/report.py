@@ -90,7 +90,6 @@ async def audit_now(
 
 
 async def _completed(ledger: Ledger, runs: OrderRuns) -> set[Submission]:
-    """Return the submissions that are open in the book although their workflow has completed."""
     found: set[Submission] = set()
     for order_id, submission in _open(ledger):
         run = await runs.current_run(order_id)

@@ -136,13 +136,9 @@ class SqlBatchBook(reading.BookQueries):
 
 
 def _noted(tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[sa.Row[Any]]:
-    """Yield the rows of those orders that the run has noted."""
     query = sa.select(batch_orders).where(reading.of_run(batch, run))
     for some_ids in reading.batched_ids(order_ids):
         yield from tx.execute(query.where(batch_orders.c.order_id.in_(some_ids))).all()
-
-
-# --- queries of lists, and rows -------------------------------------------------------------------
 
 
 def batches_query(

@@ -3,8 +3,7 @@
 A list takes several queries, whose rows `together` merges: each walks an index of its own to its page, but
 one for all would read every row. One query finds orders that have a submission in the book, another those
 that were only accepted. A text in the search box may mean several things, and each meaning has its own two
-queries. Every value is a parameter.
-"""
+queries. Every value is a parameter."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -153,8 +152,7 @@ def orders_queries(
 
 
 def together(queries: Sequence[sa.Select[Any]], wanted: OrderFilter) -> sa.CompoundSelect[Any]:
-    """Merge the rows of all queries. The database sorts them, since its collation also decides what is behind
-    a cursor."""
+    """Merge the rows of all queries. The database sorts: its collation decides what is behind a cursor."""
     rows = sa.union_all(*(sa.select(query.subquery()) for query in queries))
     place: list[sa.ColumnElement[Any]] = [sa.column(name) for name in PLACES[wanted.sort][0]]
     return rows.order_by(*(each if wanted.sort is Sort.OLDEST else each.desc() for each in place))

@@ -14,8 +14,7 @@ together with the dispatch, as failed or cancelled with the last undo. A closed 
 closed submission refuses every claim except the notice's.
 
 Every method is one transaction that locks the submission's row first, so two methods never interleave on one
-submission. Behind the checks made here stand unique indexes (`tables.py`).
-"""
+submission. Behind the checks made here stand unique indexes (`tables.py`)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime

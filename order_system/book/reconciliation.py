@@ -6,22 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Select,
-    and_,
-    delete,
-    exists,
-    func,
-    insert,
-    select,
-    text,
-    tuple_,
-    union_all,
-    update,
-)
-from sqlalchemy.engine import Connection
+import sqlalchemy as sa
 
 from order_system.book.entries import ENTRY, Entries
 from order_system.book.reading import BookQueries, known, only_accepted, submission_record
@@ -40,44 +25,44 @@ _MAY_STAY_IN_DOUBT = [undo.effect for undo in GIVEN_BACK.values()]
 """Effects that may stay in doubt. A label never does: the carrier's void binds whatever comes later."""
 
 # Literals, not parameters: a partial index serves only a query with the same literal.
-IS_OPEN = text("book_submissions.status = 'open'")
-IS_IN_DOUBT = text("book_effects.state = 'in doubt'")
-IS_OWED = text("book_submissions.notice = 'owed'")
+IS_OPEN = sa.text("book_submissions.status = 'open'")
+IS_IN_DOUBT = sa.text("book_effects.state = 'in doubt'")
+IS_OWED = sa.text("book_submissions.notice = 'owed'")
 
 _DOUBT = Prepared(ENTRY.where(effects.c.state == EffectState.IN_DOUBT))
 _DOUBT_OR_NEVER = Prepared(
     ENTRY.where((effects.c.state == EffectState.IN_DOUBT) | (effects.c.state == EffectState.NEVER_HAPPENED))
 )
 
-ON_SERVER: ColumnElement[str] = func.coalesce(submissions.c.namespace_id, submissions.c.namespace)
+ON_SERVER: sa.ColumnElement[str] = sa.func.coalesce(submissions.c.namespace_id, submissions.c.namespace)
 """The submission's server, as one of its `Server.names`."""
 
 
-def is_owed() -> ColumnElement[bool]:
+def is_owed() -> sa.ColumnElement[bool]:
     """The condition for an owed notice. None is owed for a submission that has a later one."""
     later = submissions.alias("later")
-    superseded = exists().where(
+    superseded = sa.exists().where(
         later.c.order_id == submissions.c.order_id, later.c.opened_at > submissions.c.opened_at
     )
-    return and_(IS_OWED, ~superseded)
+    return sa.and_(IS_OWED, ~superseded)
 
 
 class SqlReconciliationBook(BookQueries):
     """Implements `domain.reconciliation.ReconciliationBook`."""
 
     @reads
-    def open_submissions(self, tx: Connection, asked: OlderOnes) -> Sequence[SubmissionRef]:
+    def open_submissions(self, tx: sa.Connection, asked: OlderOnes) -> Sequence[SubmissionRef]:
         is_old = submissions.c.opened_at <= asked.before
         rows = tx.execute(_page(asked).where(IS_OPEN, is_old))
         return [self._ours(row).ref for row in rows]
 
     @reads
     def keys_in_doubt(
-        self, tx: Connection, here: Server, *, after: KeyInDoubt | None, limit: int
+        self, tx: sa.Connection, here: Server, *, after: KeyInDoubt | None, limit: int
     ) -> Sequence[KeyInDoubt]:
         place = (effects.c.order_id, effects.c.submission, effects.c.effect)
         query = (
-            select(
+            sa.select(
                 submissions,
                 effects.c.effect,
                 effects.c.undo_ended_at,
@@ -96,7 +81,7 @@ class SqlReconciliationBook(BookQueries):
         )
         if after is not None:
             ref = after.submission
-            query = query.where(tuple_(*place) > (ref.order_id, ref.submission, after.effect))
+            query = query.where(sa.tuple_(*place) > (ref.order_id, ref.submission, after.effect))
         return [
             KeyInDoubt(
                 submission=self._ours(row).ref,
@@ -108,38 +93,40 @@ class SqlReconciliationBook(BookQueries):
         ]
 
     @reads
-    def owed_notices(self, tx: Connection, asked: OlderOnes) -> Sequence[OwedNotice]:
+    def owed_notices(self, tx: sa.Connection, asked: OlderOnes) -> Sequence[OwedNotice]:
         is_old = submissions.c.closed_at <= asked.before
         rows = tx.execute(_page(asked).where(is_owed(), is_old))
         return [owed_notice(self._ours(row)) for row in rows]
 
-    def _ours(self, row: Row[Any]) -> SubmissionRecord:
+    def _ours(self, row: sa.Row[Any]) -> SubmissionRecord:
         """Return the row's record with this book's ID: workers of another book refuse to act on it."""
         record = submission_record(row)
         return replace(record, ref=record.ref.model_copy(update={"book": self.book_id}))
 
     @writes
-    def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
+    def end_doubt(self, tx: sa.Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         entries, undone = Entries(tx, key.submission), state is EffectState.UNDONE
         entries.change(key.effect, _DOUBT_OR_NEVER if undone else _DOUBT, state=state, undo_ended_at=at)
         if key.effect is Effect.CHARGE and state is EffectState.UNDONE:
             entries.note_notice(Notice.OWED)
 
     @reads
-    def stranded(self, tx: Connection, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
+    def stranded(self, tx: sa.Connection, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
         """Return every other server that has open submissions in this book, or has accepted some."""
         columns, is_wanted = only_accepted()
         names = ("namespace_id", "namespace", "opened_at")
-        opened = select(*(submissions.c[name] for name in names)).where(IS_OPEN)
-        left = union_all(opened, select(*(columns[name].label(name) for name in names)).where(is_wanted))
+        opened = sa.select(*(submissions.c[name] for name in names)).where(IS_OPEN)
+        left = sa.union_all(
+            opened, sa.select(*(columns[name].label(name) for name in names)).where(is_wanted)
+        )
         each = left.subquery().c
-        server = func.coalesce(each.namespace_id, each.namespace).label("server")
+        server = sa.func.coalesce(each.namespace_id, each.namespace).label("server")
         query = (
-            select(
+            sa.select(
                 server,
-                func.max(each.namespace).label("namespace"),
-                func.count().label("submissions"),
-                func.min(each.opened_at).label("since"),
+                sa.func.max(each.namespace).label("namespace"),
+                sa.func.count().label("submissions"),
+                sa.func.min(each.opened_at).label("since"),
             )
             .where(server.not_in([*here.names, ""]), each.opened_at <= opened_before)
             .group_by(server)
@@ -148,37 +135,37 @@ class SqlReconciliationBook(BookQueries):
         return [Stranded(**row) for row in tx.execute(query).mappings()]
 
     @reads
-    def accepted_elsewhere(self, tx: Connection, order_id: str, here: Server) -> SubmissionRecord | None:
+    def accepted_elsewhere(self, tx: sa.Connection, order_id: str, here: Server) -> SubmissionRecord | None:
         """Return an order that another server has accepted, and whose payment has opened nothing yet."""
         columns, is_wanted = only_accepted()
         theirs = accepted.c.namespace_id.not_in(here.names)
-        query = select(*(column.label(name) for name, column in columns.items()))
+        query = sa.select(*(column.label(name) for name, column in columns.items()))
         row = tx.execute(query.where(is_wanted, theirs, accepted.c.order_id == order_id)).first()
         return submission_record(row) if row else None
 
     @writes
     def adopt(
-        self, tx: Connection, server: str, here: Server, *, who: str, note: str, at: datetime
+        self, tx: sa.Connection, server: str, here: Server, *, who: str, note: str, at: datetime
     ) -> int | None:
         """Make all submissions of that server this one's, with keys in doubt and owed notices. It opens what
         was only accepted there. Each open one keeps who said so, and why. Returns how many are open; None if
         the book has nothing of that server."""
         theirs, (columns, is_wanted) = ON_SERVER.in_([server]), only_accepted()
-        left = select(*columns.values()).where(is_wanted, accepted.c.namespace_id == server)
-        tx.execute(insert(submissions).from_select([*columns], left))
-        tx.execute(delete(accepted).where(accepted.c.namespace_id == server))
+        left = sa.select(*columns.values()).where(is_wanted, accepted.c.namespace_id == server)
+        tx.execute(sa.insert(submissions).from_select([*columns], left))
+        tx.execute(sa.delete(accepted).where(accepted.c.namespace_id == server))
         # The answers' table wants a step: payment's, which opens a submission.
         said = {"at": at, "who": who, "note": note, "step": Step.PAYMENT, "answer": AnsweredAs.ADOPTED}
-        keys = tx.execute(select(submissions.c.order_id, submissions.c.submission).where(IS_OPEN, theirs))
+        keys = tx.execute(sa.select(submissions.c.order_id, submissions.c.submission).where(IS_OPEN, theirs))
         word = [{**key, **said, "answer_id": str(uuid.uuid4())} for key in keys.mappings()]
         if word:
-            tx.execute(insert(answers), word)
+            tx.execute(sa.insert(answers), word)
         ours = {"namespace": here.namespace, "namespace_id": here.namespace_id}
-        adopted = tx.execute(update(submissions).where(theirs).values(**ours))
+        adopted = tx.execute(sa.update(submissions).where(theirs).values(**ours))
         return len(word) if adopted.rowcount else None
 
 
-def _page(asked: OlderOnes) -> Select[Any]:
+def _page(asked: OlderOnes) -> sa.Select[Any]:
     behind = submissions.c.order_id > (asked.after_order or "")
-    query = select(submissions).where(ON_SERVER.in_(asked.here.names), behind)
+    query = sa.select(submissions).where(ON_SERVER.in_(asked.here.names), behind)
     return query.order_by(submissions.c.order_id).limit(asked.limit)

@@ -8,7 +8,6 @@ metadata = sa.MetaData()
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
-    """An index of only those rows for which `where` holds."""
     only = sa.text(where)
     return sa.Index(name, *columns, unique=unique, sqlite_where=only, postgresql_where=only)
 

@@ -1,2 +1,1 @@
-"""The command line: a module for each command or group of commands, in a folder for each topic. `app.py` has
-the list of commands."""
+"""The command line: a module for each command or group, in a folder for each topic. `app.py` lists them."""

@@ -42,8 +42,7 @@ async def check_promises(
 
     It makes some 100 charges, and refunds each at its end; with a gateway that can hold money, as many more,
     which it refunds or voids. Likewise it reserves, ships and sends. All its order IDs begin with
-    GATEWAY-CHECK. Exit code 1: a promise is broken.
-    """
+    GATEWAY-CHECK. Exit code 1: a promise is broken."""
     configured()
     screen = Screen(as_json=as_json)
 
@@ -65,7 +64,6 @@ async def check_promises(
 
 
 def _view(finding: Finding) -> Text:
-    """Show a finding in lines that do not wrap."""
     styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
     told = Text(str(finding), no_wrap=True, overflow="ignore")
     told.stylize(styles[finding.verdict], 0, len(str(finding).partition("\n")[0]))

@@ -17,7 +17,6 @@ _TEXTS = Path(__file__).with_name("texts")
 
 MORE_HELP = "Examples, exit codes and environment variables: starter.py --help"
 
-
 _ANSWERING = ("resolve", "retry", "give-up")
 
 

@@ -29,8 +29,7 @@ async def check(*, as_json: Json = False) -> int:
     """Tell whether this build may go on. Run it from the build's own code, before each ramp. Exit code 1: no.
 
     It replays every open workflow, audits the order book, and compares the orders that the build has run with
-    those of others. It changes nothing.
-    """
+    those of others. It changes nothing."""
     version, screen = this_version(), Screen(as_json=as_json)
     async with open_session(configured(), screen) as session, reaching_server():
         system, gate = session.system, Gate(session.temporal, session.system.task_queue, in_full(version))
@@ -47,8 +46,7 @@ async def check(*, as_json: Json = False) -> int:
 async def move(*, of_build: From = None, as_json: Json = False) -> int:
     """Take held and stuck orders to this build, with their children, and their batch. Safe to repeat.
 
-    Run it from the build's own code: each is replayed first. Exit code 1: something was not moved.
-    """
+    Run it from the build's own code: each is replayed first. Exit code 1: something was not moved."""
     if (version := this_version()) is None:
         raise InvalidUsage(f"set {NAME} and {BUILD}: they name the version to move to")
     screen = Screen(as_json=as_json)
@@ -82,5 +80,4 @@ def _view(verdict: Verdict) -> Group:
 
 
 def _lines(*lines: str) -> Group:
-    """Show lines that do not wrap."""
     return Group(Text("\n".join(lines), no_wrap=True, overflow="ignore"))

@@ -91,9 +91,6 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-# --- the simulated gateways -----------------------------------------------------------------------
-
-
 async def simulate(
     *,
     host: Annotated[str, Parameter(help="The address to bind to; loopback, unless given.")] = "127.0.0.1",

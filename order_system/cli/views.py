@@ -1,7 +1,6 @@
 """Shows people orders that run: trees on a terminal, elsewhere a line for each change. And their results.
 
-This only renders order documents. A customer's name and address are never shown.
-"""
+This only renders order documents. A customer's name and address are never shown."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -46,8 +45,7 @@ _STEP_WIDTH = 1 + max(map(len, Step))
 def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tree:
     """Draw the parent and its children: state, time taken, attempts, why it failed, what was undone.
 
-    Unless `whole`, each takes one line, however long its reason is.
-    """
+    Unless `whole`, each takes one line, however long its reason is."""
     tree = Tree(_name_and_status(order, now), guide_style="dim")
     undos = {undo.step: undo for undo in order.undos}
     for step in order.children:
@@ -102,9 +100,6 @@ def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> 
 
 def cause(order: OrderProgress) -> str:
     return f"{order.failed_step}: {order.reason}" if order.failed_step else order.reason or ""
-
-
-# --- time -----------------------------------------------------------------------------------------
 
 
 def hold_words(until: datetime, now: datetime) -> str:

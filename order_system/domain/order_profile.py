@@ -22,7 +22,6 @@ FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total", "line_
 sum of the lines less their discounts, how much of a line is still to be shipped, the price of a whole line
 (that of each piece may be rounded), what tells one line from all others, and the discount on a whole line."""
 
-
 UNCHECKED = (
     "the profile is a guess, and a wrong one charges or ships what it must not: look at each of its lines, "
     "then take out the line `guessed = true`"

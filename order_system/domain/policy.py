@@ -37,7 +37,6 @@ ONCE = RetryPolicy(maximum_attempts=1)
 
 EFFECT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
-    backoff_coefficient=2,
     maximum_interval=timedelta(seconds=30),
     non_retryable_error_types=NEVER_RETRIED,
 )
@@ -54,12 +53,7 @@ DEMO_PATIENCE: dict[Step, int] = dict.fromkeys(Step, 6)
 RETRY_AFTER_AT_MOST = timedelta(minutes=10)
 """A provider may ask for a longer pause between two attempts than ours. We wait no longer than this."""
 
-UNDO_RETRY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=500),
-    backoff_coefficient=2,
-    maximum_interval=timedelta(seconds=30),
-    maximum_attempts=0,
-)
+UNDO_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30))
 """Without limit: money and stock are owed until they are given back."""
 
 # --- which of the waiting tasks a worker takes first ----------------------------------------------
@@ -181,10 +175,7 @@ HEARTBEAT_EVERY = timedelta(seconds=1)
 """A reading thread sends heartbeats no more often than this: the loop that carries them has other work."""
 
 PAGE_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    maximum_interval=timedelta(seconds=30),
-    maximum_attempts=0,
-    non_retryable_error_types=["FileChanged", "FileRefused"],
+    maximum_interval=timedelta(seconds=30), non_retryable_error_types=["FileChanged", "FileRefused"]
 )
 """A page that cannot be read or looked up is tried again: "unknown" must never count as "new"."""
 
@@ -205,7 +196,6 @@ RECONCILE_NAMED = 20
 
 RECONCILE_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
-    backoff_coefficient=2,
     maximum_interval=timedelta(seconds=10),
     maximum_attempts=5,
 )
@@ -253,11 +243,7 @@ WEBHOOK_ANSWER = timedelta(seconds=15)
 WEBHOOK_ATTEMPT = timedelta(seconds=20)
 
 WEBHOOK_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2,
-    maximum_interval=timedelta(hours=1),
-    maximum_attempts=84,
-    non_retryable_error_types=NEVER_RETRIED,
+    maximum_interval=timedelta(hours=1), maximum_attempts=84, non_retryable_error_types=NEVER_RETRIED
 )
 """Pauses of 1, 2, 4 seconds and so on, and of an hour later on: three days. Then a person is called."""
 

@@ -22,15 +22,8 @@ from typing import Any, NamedTuple
 import structlog
 from pydantic import BaseModel
 
+from order_system.domain import gateways
 from order_system.domain.errors import InvalidSettings, OrderSystemError
-from order_system.domain.gateways import (
-    Carrier,
-    Mailer,
-    PaymentGateway,
-    Statement,
-    StatementOfAccounts,
-    Warehouse,
-)
 from order_system.gateways.measured import Measured
 from order_system.infra.database import Database
 from order_system.infra.environment import load_own_settings
@@ -76,13 +69,12 @@ BUILT_IN = {
     "smtp": BuiltIn("order_system.gateways.smtp.mailer", ("aiosmtplib", "jinja2"), (Port.MAILER,)),
 }
 
-
 PROTOCOLS: dict[Port, type] = {
-    Port.PAYMENTS: PaymentGateway,
-    Port.WAREHOUSE: Warehouse,
-    Port.CARRIER: Carrier,
-    Port.MAILER: Mailer,
-    Port.STATEMENT: StatementOfAccounts,
+    Port.PAYMENTS: gateways.PaymentGateway,
+    Port.WAREHOUSE: gateways.Warehouse,
+    Port.CARRIER: gateways.Carrier,
+    Port.MAILER: gateways.Mailer,
+    Port.STATEMENT: gateways.StatementOfAccounts,
 }
 
 
@@ -94,13 +86,13 @@ def methods_of(protocol: type) -> list[str]:
 class Gateways:
     """The outside world, opened."""
 
-    payments: PaymentGateway
-    warehouse: Warehouse
-    carrier: Carrier
-    mailer: Mailer
-    accounts: StatementOfAccounts | None
+    payments: gateways.PaymentGateway
+    warehouse: gateways.Warehouse
+    carrier: gateways.Carrier
+    mailer: gateways.Mailer
+    accounts: gateways.StatementOfAccounts | None
 
-    async def statement(self) -> Statement:
+    async def statement(self) -> gateways.Statement:
         """Return what the gateways say happened. Raises OrderSystemError if no statement can be had."""
         if self.accounts is None:
             raise OrderSystemError(
@@ -134,7 +126,7 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
     """Open the gateways for the block. Raises InvalidSettings: one line that names the variable and the cure.
     An error while a gateway closes is logged, and does not change how the block ends."""
     async with AsyncExitStack() as opened:
-        gateways: dict[Port, Any] = dict.fromkeys(Port)
+        by_port: dict[Port, Any] = dict.fromkeys(Port)
         for port, name in chosen(settings).items():
             factory = find_factory(port, name)
             given = list[Any]()
@@ -145,13 +137,13 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
                     if inspect.iscoroutine(opening):
                         opening.close()
                     raise InvalidSettings(f"{port.variable}={name}: put @asynccontextmanager on its factory")
-                gateways[port] = await opening.__aenter__()
+                by_port[port] = await opening.__aenter__()
             opened.push_async_exit(partial(_close, port, name, given, opening))
-            _check(port, name, gateways[port])
+            _check(port, name, by_port[port])
         if TELEMETRY.is_on:
             meter = sdk_runtime().metric_meter
-            gateways |= {port: Measured(port, each, meter) for port, each in gateways.items() if each}
-        yield Gateways(*gateways.values())  # in the order of Port
+            by_port |= {port: Measured(port, each, meter) for port, each in by_port.items() if each}
+        yield Gateways(*by_port.values())  # in the order of Port
 
 
 async def _close(port: Port, name: str, given: Sequence[object], opening: Any, *why: Any) -> None:
@@ -164,9 +156,6 @@ async def _close(port: Port, name: str, given: Sequence[object], opening: Any, *
     except BaseException as failure:
         if failure is not error:
             log.warning(_cannot_be("closed", port, name, failure, given))
-
-
-# --- finding --------------------------------------------------------------------------------------
 
 
 def names_of(port: Port) -> dict[str, str]:
@@ -228,9 +217,6 @@ def _cannot_be(what: str, port: Port, name: str, failure: BaseException, given: 
     for model in given:
         told = without_secrets(told, vars(model).values() if isinstance(model, BaseModel) else ())
     return f"{port.variable}={name}: it cannot be {what}: {told}"
-
-
-# --- what a factory takes and makes ----------------------------------------------------------------
 
 
 def _parameters(port: Port, factory: Factory) -> list[type]:

@@ -2,8 +2,7 @@
 
 The standard library's loggers (Temporal's, SQLAlchemy's, ours) and structlog's share one formatter. Lines
 from workflows come through `workflow.logger`, which is silent during replay. Their order is taken from the
-log record, so that nothing here calls into a running workflow.
-"""
+log record, so that nothing here calls into a running workflow."""
 
 import asyncio
 import logging
@@ -46,8 +45,7 @@ def configure_logging(
 
     `file` is for a process whose terminal shows something else: all lines go to that `log_file`, as JSON, and
     stderr gets only our own warnings. `process` is for one of several worker processes that share stderr:
-    each line has this number. Lines about changes also go to `changes.log`, whatever the level.
-    """
+    each line has this number. Lines about changes also go to `changes.log`, whatever the level."""
     _quieten_libraries()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

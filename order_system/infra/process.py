@@ -1,5 +1,4 @@
-"""How a process loads our code, which event loop it runs, how it is told to stop, and how it ends with its
-parent."""
+"""How a process loads our code, which event loop it runs, how it is told to stop, or ends with its parent."""
 
 import asyncio
 import ctypes
@@ -37,8 +36,7 @@ def installing(extra: str) -> str:
 def load(module: str, program: str) -> ModuleType:
     """Import a module of ours. If it needs a missing one, end the program with one line and exit code 2: our
     documents say `python starter.py`, and that may run the system's Python. Streams that the shell has closed
-    (`2>&-`) lead nowhere from now on: all that writes expects one, and the next open file would be in its
-    place."""
+    (`2>&-`) lead nowhere from now on: all that writes expects one, and the next file would take its place."""
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
@@ -61,8 +59,7 @@ def dies_with_parent(by: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
 
     Only Linux offers this; elsewhere the function does nothing, and a killed parent leaves its child running.
     The function runs between fork and exec, where other threads' locks may be held for ever. So it makes
-    only system calls, which were looked up beforehand.
-    """
+    only system calls, which were looked up beforehand."""
     parent = os.getpid()
 
     def arrange() -> None:
@@ -98,8 +95,7 @@ def stop_signal() -> Generator[asyncio.Event]:
 
     Enter it in the main thread, around the whole work of the process. After the block the signals are
     ignored: the work is finished, and a signal that comes while the interpreter ends must not make a clean
-    end look like a death by signal.
-    """
+    end look like a death by signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _TOLD_BY:

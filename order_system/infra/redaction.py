@@ -44,7 +44,6 @@ _UUID_OR_DIGITS = re.compile(
     r"(?P<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)|\d(?:[\W_]{0,2}\d){12,}", re.ASCII
 )
 
-
 _SHORTEST = 3
 """Shorter values are not redacted: the code of a country or a region is part of too many words."""
 _private: ContextVar[Callable[[], Sequence[str]]] = ContextVar("private", default=tuple)

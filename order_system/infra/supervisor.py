@@ -6,8 +6,7 @@ the same settings.
 
 The supervisor gives each process a number and a file on the command line, where `ps` shows the number, too. A
 process that cannot start with its settings writes the reason into the file, which all share, and exits with
-REFUSED. So the supervisor reports once what each process would report.
-"""
+REFUSED. So the supervisor reports once what each process would report."""
 
 import asyncio
 import os
@@ -36,11 +35,8 @@ _END = "\0"
 
 
 async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event) -> bool:
-    """Run `command` in so many processes until `stop` is set; then end them all.
-
-    Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused with what a process
-    refused, once all have ended.
-    """
+    """Run `command` in so many processes until `stop` is set; then end them all. Returns whether each ended
+    cleanly when it was told to. Raises WorkerRefused with what a process refused, once all have ended."""
     with os.fdopen(os.memfd_create("refusals"), "rb") as refusals:  # a disk may be full, or read-only
         supervisor = _Supervisor(command, stop, refusals.fileno())
         clean = await supervisor.run(processes)

@@ -1,8 +1,7 @@
 """The keys of pages and API. Each has a role, its holder's name, and a secret, or better the secret's hash
 and a last day. A secret is printed only when it is made.
 
-Plain SHA-256 is enough for the hash: our secrets have 256 random bits, so nobody finds one by trying.
-"""
+Plain SHA-256 is enough for the hash: our secrets have 256 random bits, so nobody finds one by trying."""
 
 import hashlib
 import hmac

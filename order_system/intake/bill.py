@@ -44,10 +44,7 @@ class Bill(Form):
     discount: Annotated[Amount | None, Field(description="Subtracted.", examples=["0.00"])] = None
     total: Annotated[
         Amount | None,
-        Field(
-            description="lines + shipping_fee + tax - discount; checked when given.",
-            examples=["1059.97"],
-        ),
+        Field(description="lines + shipping_fee + tax - discount; checked when given.", examples=["1059.97"]),
     ] = None
 
     @model_validator(mode="after")

@@ -10,13 +10,7 @@ from typing import Annotated
 from babel.core import Locale
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from order_system.domain import ids, money, policy, wording
-from order_system.domain.card_numbers import (
-    REFUSAL,
-    SHORTEST,
-    holds_card_number,
-    identifier_holds_card_number,
-)
+from order_system.domain import card_numbers, ids, money, policy, wording
 from order_system.domain.payment_methods import reference_of
 
 MAX_QUANTITY = 10_000
@@ -56,8 +50,8 @@ def countries() -> frozenset[str]:
 def _free_of(holds: Callable[[object], bool]) -> AfterValidator:
     def check(text: str) -> str:
         # A character that is not ASCII may stand for several digits.
-        if (len(text) >= SHORTEST or not text.isascii()) and holds(text):
-            raise ValueError(REFUSAL)
+        if (len(text) >= card_numbers.SHORTEST or not text.isascii()) and holds(text):
+            raise ValueError(card_numbers.REFUSAL)
         return text
 
     return AfterValidator(check)
@@ -101,8 +95,8 @@ def _short_enough(text: str) -> str:
     return text
 
 
-CARD_FREE = _free_of(holds_card_number)
-CARD_FREE_IDENTIFIER = _free_of(identifier_holds_card_number)
+CARD_FREE = _free_of(card_numbers.holds_card_number)
+CARD_FREE_IDENTIFIER = _free_of(card_numbers.identifier_holds_card_number)
 READABLE = AfterValidator(_readable)
 
 IDENTIFIERS = frozenset(("order_id", "sku", "payment_method"))

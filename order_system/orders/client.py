@@ -21,7 +21,7 @@ from order_system.domain import search_attributes
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
 from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_id_in, order_workflow_id
-from order_system.domain.messages import OrderOutcome, OrderStatus
+from order_system.domain.messages import OrderStatus
 from order_system.domain.order import NOT_SAID, Handling, Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
@@ -135,11 +135,8 @@ class OrderClient(Relatives):
         try:
             async with reaching_server():
                 await self._book.accept(order.order_id, first_run(described), described.start_time)
-        except (
-            SQLAlchemyError,
-            OSError,
-            ServerUnreachable,
-        ) as trouble:  # the order runs all the same; it is listed later
+        except (SQLAlchemyError, OSError, ServerUnreachable) as trouble:
+            # The order runs all the same; it is listed later.
             log.warning("not noted as accepted", order_id=order.order_id, reason=str(trouble))
         return SubmitResult(order.order_id, Submitted.STARTED)
 
@@ -154,9 +151,7 @@ class OrderClient(Relatives):
 
     async def status(self, order_id: str) -> OrderProgress:
         """Return the order document, from the workflow while Temporal has it, else from the book. The order
-        may have been fulfilled with any content: `check_content` checks that.
-
-        Raises UnknownOrder."""
+        may have been fulfilled with any content: `check_content` checks that. Raises UnknownOrder."""
         check_order_id(order_id)
         async with reaching_server():
             return await self._status.read(order_id)
@@ -165,9 +160,8 @@ class OrderClient(Relatives):
         self, order_id: str, content: str | None = None, *, open_too: bool = False
     ) -> OrderProgress:
         """Return `status` or, if no server answers, the book's record, as `in_book_alone` does. `content` is
-        the fingerprint for `check_content`.
-
-        Raises UnknownOrder and OrderConflict. Raises ServerUnreachable unless the book has it."""
+        the fingerprint for `check_content`. Raises UnknownOrder and OrderConflict. Raises ServerUnreachable
+        unless the book has it."""
         try:
             if open_too:
                 await check_answers(self._temporal)
@@ -199,10 +193,6 @@ class OrderClient(Relatives):
             )
         return True
 
-    async def outcome(self, order_id: str) -> OrderOutcome | None:
-        """Return the outcome of a fulfilled order. The book keeps it for ever."""
-        return await self._book.outcome(order_id)
-
     async def watch(
         self, order_ids: Sequence[str], until: Callable[[OrderProgress], bool] = _rests
     ) -> AsyncGenerator[dict[str, OrderProgress]]:
@@ -221,9 +211,8 @@ class OrderClient(Relatives):
 
     @noted("cancel")
     async def cancel(self, order_id: str) -> tuple[CancelAnswer, OrderProgress]:
-        """Ask for a cancel and wait for the answer. A stuck undo is not waited for.
-
-        Raises UnknownOrder, and ServerUnreachable, also if the order is open on another server than ours."""
+        """Ask for a cancel and wait for the answer. A stuck undo is not waited for. Raises UnknownOrder, and
+        ServerUnreachable, also if the order is open on another server than ours."""
         before = await self.status(order_id)
         if before.closed:
             return CancelAnswer.ALREADY_CLOSED, before

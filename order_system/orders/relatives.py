@@ -13,16 +13,9 @@ from enum import StrEnum
 from temporalio.client import Client
 
 from order_system.book.order_book import SqlOrderBook
+from order_system.domain import ids
 from order_system.domain.batch import Fate
 from order_system.domain.errors import InvalidUsage, UnknownBatch, UnknownOrder, UnknownWorkflow
-from order_system.domain.ids import (
-    batch_name,
-    batch_workflow_id,
-    is_order_id,
-    order_of_workflow,
-    order_workflow_id,
-    step_workflow_id,
-)
 from order_system.domain.listing import PAGE_ROWS_LIMIT, BatchOrder, LineStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import StepState, Timestamp
@@ -35,10 +28,7 @@ from order_system.orders.status import OrderStatusReader
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import CHILDREN
 
-_STATES = {
-    LineStatus.FULFILLED: WorkflowState.COMPLETED,
-    LineStatus.NEEDS_ATTENTION: WorkflowState.RUNNING,
-}
+_STATES = {LineStatus.FULFILLED: WorkflowState.COMPLETED, LineStatus.NEEDS_ATTENTION: WorkflowState.RUNNING}
 """The state of an order's workflow by the order's status, where the two have different names."""
 
 _OTHER_WORDS = {"fulfilled": WorkflowState.COMPLETED, "canceled": WorkflowState.CANCELED}
@@ -96,14 +86,12 @@ class Relatives:
         `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
         terminated, timed_out. An order has the steps of its newest start. A batch has its orders as they
         stand now, including skipped ones. Visibility is eventually consistent: changes of the last moments
-        may not show yet.
-
-        Raises UnknownWorkflow, and InvalidUsage for an unknown status."""
+        may not show yet. Raises UnknownWorkflow, and InvalidUsage for an unknown status."""
         state = None if status is None else state_called(status)
-        name, order_id = batch_name(parent_id), order_of_workflow(parent_id)
+        name, order_id = ids.batch_name(parent_id), ids.order_of_workflow(parent_id)
         if name != parent_id:
             found = self._orders_of_batch(name)
-        elif order_id and parent_id == order_workflow_id(order_id):
+        elif order_id and parent_id == ids.order_workflow_id(order_id):
             found = self._steps(order_id)
         elif order_id:
             raise UnknownWorkflow(f"{parent_id!r} is no order's workflow and no batch's: it starts none")
@@ -118,7 +106,7 @@ class Relatives:
             async with reaching_server():
                 order = await self._status.read(order_id)
         except UnknownOrder:
-            raise _unknown(order_workflow_id(order_id)) from None
+            raise _unknown(ids.order_workflow_id(order_id)) from None
         for step in order.children:
             if step.status not in (StepState.PENDING, StepState.SKIPPED):
                 yield Child(
@@ -142,7 +130,7 @@ class Relatives:
                 if state is WorkflowState.TERMINATED and await self._timed_out(row):
                     state = WorkflowState.TIMED_OUT
                 yield Child(
-                    workflow_id=order_workflow_id(row.order_id),
+                    workflow_id=ids.order_workflow_id(row.order_id),
                     run_id=row.submission,
                     type=OrderFulfillmentWorkflow.__name__,
                     state=state,
@@ -151,12 +139,12 @@ class Relatives:
                     started_by=StartedBy.THIS_START if row.fate is Fate.START else StartedBy.ELSEWHERE,
                 )
         except UnknownBatch:
-            raise _unknown(batch_workflow_id(name)) from None
+            raise _unknown(ids.batch_workflow_id(name)) from None
 
     async def _timed_out(self, order: BatchOrder) -> bool:
         """Return whether the order timed out. The book, and so its lists, call that terminated."""
         async with if_it_answers_soon(self._temporal):
-            newest = await describe(self._temporal, order_workflow_id(order.order_id))
+            newest = await describe(self._temporal, ids.order_workflow_id(order.order_id))
             if newest is not None and first_run(newest) == order.submission:
                 return state_of(newest) is WorkflowState.TIMED_OUT
         return False
@@ -165,7 +153,7 @@ class Relatives:
         """Return who started `name`: the workflow ID of a step or an order or, if no workflow has that ID, an
         order ID. None if it has no parent. Raises UnknownWorkflow."""
         async with reaching_server():
-            for workflow_id in (name, order_workflow_id(name)):
+            for workflow_id in (name, ids.order_workflow_id(name)):
                 described = await describe(self._temporal, workflow_id)
                 if described is not None:
                     if described.parent_id is None:
@@ -174,13 +162,13 @@ class Relatives:
             return await self._parent_in_book(name)
 
     async def _parent_in_book(self, name: str) -> Parent | None:
-        for order_id in filter(is_order_id, (name, order_of_workflow(name) or "")):
+        for order_id in filter(ids.is_order_id, (name, ids.order_of_workflow(name) or "")):
             if (record := (await self._book.find([order_id])).get(order_id)) is None:
                 continue
-            if name in (order_id, order_workflow_id(order_id)):
+            if name in (order_id, ids.order_workflow_id(order_id)):
                 return None if record.ref.batch is None else Parent(record.ref.batch, None)
-            if name in [step_workflow_id(step, order_id) for step in Step]:
-                return Parent(order_workflow_id(order_id), record.ref.submission)
+            if name in [ids.step_workflow_id(step, order_id) for step in Step]:
+                return Parent(ids.order_workflow_id(order_id), record.ref.submission)
         raise _unknown(name)
 
 

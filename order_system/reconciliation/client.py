@@ -6,22 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import structlog
+import temporalio.client as sdk
 from temporalio.api.schedule.v1 import Schedule as RawSchedule
 from temporalio.api.workflowservice.v1 import UpdateScheduleRequest
-from temporalio.client import (
-    Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleIntervalSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
-    ScheduleSpec,
-    WorkflowExecution,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-    WorkflowHandle,
-)
 
 from order_system.domain import policy, search_attributes
 from order_system.domain.errors import OrderSystemError, ReconciliationFailed
@@ -36,7 +23,7 @@ from order_system.infra.temporal.workers import Workers
 from workflows.failures import root_cause
 from workflows.reconciliation import ReconciliationWorkflow
 
-ReconciliationHandle = WorkflowHandle[ReconciliationWorkflow, ReconciliationReport]
+ReconciliationHandle = sdk.WorkflowHandle[ReconciliationWorkflow, ReconciliationReport]
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -57,7 +44,7 @@ class Reconciler:
     """Controls the reconciler through a Temporal client. Raises ServerUnreachable if the server is away."""
 
     def __init__(
-        self, temporal: Client, *, book_id: str, task_queue: str, forget_after: timedelta | None = None
+        self, temporal: sdk.Client, *, book_id: str, task_queue: str, forget_after: timedelta | None = None
     ) -> None:
         """With `forget_after`, this is another schedule, which forgets orders of that age."""
         self._temporal = temporal
@@ -69,15 +56,14 @@ class Reconciler:
     async def ensure(self, every: timedelta) -> None:
         """Make sure that there is a schedule with this interval; none if it is zero. Idempotent, also with
         several workers at once. A paused schedule stays paused, even if somebody pauses it meanwhile. A
-        schedule on another task queue stays there as long as somebody takes work from that queue.
-
-        Raises OrderSystemError if others keep changing it."""
+        schedule on another task queue stays there as long as somebody takes work from that queue. Raises
+        OrderSystemError if others keep changing it."""
         async with reaching_server():
             if every > timedelta(0):
                 ours = self._schedule(every)
                 try:
                     await self._temporal.create_schedule(self.id, ours, rpc_timeout=infra_policy.RPC)
-                except ScheduleAlreadyRunningError:
+                except sdk.ScheduleAlreadyRunningError:
                     await self._renew(ours)
             else:
                 handle = self._temporal.get_schedule_handle(self.id)
@@ -101,7 +87,7 @@ class Reconciler:
         if not await Workers(self._temporal, queue).surely_at_work():
             return Asleep(self.id, since, "no worker", f"nobody takes work from its task queue {queue}")
         last = await self._last_run("ExecutionStatus != 'Running'")
-        if last is None or last.status is WorkflowExecutionStatus.COMPLETED:
+        if last is None or last.status is sdk.WorkflowExecutionStatus.COMPLETED:
             return None  # the server was away, and the schedule with it: it will run soon
         ended = last.status.name.lower().replace("_", " ") if last.status else "unknown"
         return Asleep(self.id, since, "fails", f"its last run, {last.id}, ended as {ended}")
@@ -137,11 +123,11 @@ class Reconciler:
         async with reaching_server():
             try:
                 return await started.result()
-            except WorkflowFailureError as failure:
+            except sdk.WorkflowFailureError as failure:
                 why = f"the reconciliation {started.id} failed: {root_cause(failure)}"
                 raise ReconciliationFailed(why) from failure
 
-    async def _renew(self, schedule: Schedule) -> None:
+    async def _renew(self, schedule: sdk.Schedule) -> None:
         """Change the schedule with the server's token of what we have read. The server silently drops an
         update with a stale token, so we read the schedule again. The SDK's own update sends no token: it
         would undo a pause that comes between its reading and its writing."""
@@ -181,19 +167,19 @@ class Reconciler:
         )
         return True
 
-    async def _last_run(self, condition: str) -> WorkflowExecution | None:
+    async def _last_run(self, condition: str) -> sdk.WorkflowExecution | None:
         query = visibility.all_of(
             f"TemporalScheduledById = {visibility.quoted(self.id)}", visibility.NEWEST_RUNS, condition
         )
         listed = self._temporal.list_workflows(query, limit=1, rpc_timeout=infra_policy.RPC)
         return await anext(aiter(listed), None)
 
-    def _schedule(self, every: timedelta) -> Schedule:
+    def _schedule(self, every: timedelta) -> sdk.Schedule:
         # When the second run after an order's termination begins, the order is older than one interval. So
         # it is settled within two runs.
         min_age = min(every, policy.RECONCILE_MIN_AGE)
-        return Schedule(
-            action=ScheduleActionStartWorkflow(
+        return sdk.Schedule(
+            action=sdk.ScheduleActionStartWorkflow(
                 ReconciliationWorkflow.run,
                 ReconciliationRequest(
                     book=self._book_id,
@@ -204,9 +190,9 @@ class Reconciler:
                 task_queue=self._task_queue,
                 run_timeout=policy.RECONCILE_RUN,
             ),
-            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
-            policy=SchedulePolicy(
-                overlap=ScheduleOverlapPolicy.SKIP, catchup_window=policy.RECONCILE_CATCH_UP
+            spec=sdk.ScheduleSpec(intervals=[sdk.ScheduleIntervalSpec(every=every)]),
+            policy=sdk.SchedulePolicy(
+                overlap=sdk.ScheduleOverlapPolicy.SKIP, catchup_window=policy.RECONCILE_CATCH_UP
             ),
         )
 

@@ -154,11 +154,7 @@ TAKE_OVER = Act(
     Effect.CHARGE,
     "two orders are paid by what was authorised for one, or a retry is told that it is another's",
     "void",
-    arguments=lambda play: {
-        "reference": play.reference,
-        "amount": AMOUNT,
-        "currency": play.options.currency,
-    },
+    arguments=lambda play: {"reference": play.reference, "amount": AMOUNT, "currency": play.options.currency},
     error=errors.PaymentNotConfirmed,
     listed=False,
 )

@@ -29,7 +29,6 @@ WAYS: dict[str, tuple[common.Way, int]] = {
 }
 """The ways in which a call comes more than once, and how often each way is played."""
 
-
 _AMOUNT = "customers are charged another amount than they have agreed to"
 _KEPT = "money is kept of an order that is undone, if the answer to its charge was lost"
 _OTHERS = "what was paid for other orders is given back as well, or twice"
@@ -98,7 +97,6 @@ OWN: dict[Port, list[Promise]] = {
         Promise("send of another notice under its key sends nothing", _BOTH, own.other_notice, acts.SEND)
     ],
 }
-
 
 LATER = [
     *_exact(acts.CAPTURE),

@@ -1,8 +1,7 @@
 """The app: routes of API and pages behind the guards that every request passes.
 
 A request passes, from the outside in: the headers of every answer, a last net for errors, the Web UI's
-permission to ask, access, limits of size and time, HEAD as GET, and then the routes.
-"""
+permission to ask, access, limits of size and time, HEAD as GET, and then the routes."""
 
 import socket
 from collections.abc import AsyncGenerator

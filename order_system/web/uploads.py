@@ -37,8 +37,7 @@ class Upload:
     _lasting: Path
 
     async def keep(self) -> Path:
-        """Keep the file, and return where: a batch may be using it, so no request deletes it. Raises
-        UploadFailed."""
+        """Keep the file, and return where. A batch may use it: no request deletes it. Raises UploadFailed."""
         with _as_upload_failed():
             await asyncio.to_thread(_put, self.path, self._lasting)
         return self._lasting
@@ -124,9 +123,6 @@ def _put(path: Path, lasting: Path) -> None:
             lasting.parent.mkdir()
         with suppress(FileExistsError, FileNotFoundError):  # another request keeps the same, or forgets it
             lasting.hardlink_to(path)  # unlike a rename, this replaces nothing
-
-
-# --- from an upload to a plan ---------------------------------------------------------------------
 
 
 def reading_of(

@@ -124,7 +124,7 @@ async def test_a_dispatch_whose_answer_is_lost_for_good_fulfils_the_order(shop: 
     accounts = await shop.accounts(order)
     accounts.assert_fulfilled(order)
     assert accounts.notices == ["confirmation"]
-    assert await shop.client.outcome(order.order_id) == outcome
+    assert await shop.book.outcome(order.order_id) == outcome
     await shop.assert_clean()
 
 

@@ -16,16 +16,7 @@ from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import order_tree
-from order_system.domain.answers import (
-    MOST_CHARACTERS_OF_WHO,
-    Answer,
-    GiveUp,
-    ParcelFate,
-    Remedy,
-    Resolution,
-    StepRetry,
-    flaw_in,
-)
+from order_system.domain import answers
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
 from order_system.domain.progress import OrderProgress
@@ -36,7 +27,6 @@ from order_system.infra import policy
 from order_system.infra.changes import user_here
 
 _WHICH_STEP = "The one whose undo is stuck: payment, inventory or shipping; or notification, if not sent."
-
 
 Named = Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")]
 More = Annotated[str, Parameter(help="More orders; the result is told for each.")]
@@ -55,9 +45,9 @@ class Options:
         return {"who": who_answers(self.named), "note": self.note}
 
     @asynccontextmanager
-    async def session(self, answer: Answer | None = None) -> AsyncGenerator[Session]:
+    async def session(self, answer: answers.Answer | None = None) -> AsyncGenerator[Session]:
         """Check the answer, and open a session for it. Raises InvalidUsage."""
-        if flaw := flaw_in(answer or Answer(**self.said)):
+        if flaw := answers.flaw_in(answer or answers.Answer(**self.said)):
             raise InvalidUsage(flaw)
         screen = Screen(as_json=self.as_json)
         async with open_session(configured(), screen, embedded=self.embedded) as session:
@@ -83,11 +73,11 @@ async def resolve(
         raise InvalidUsage("say either --retry or --handled")
     if voided and dispatched:
         raise InvalidUsage("a parcel is either --voided or --dispatched")
-    resolution = Resolution(
+    resolution = answers.Resolution(
         **options.said,
         step=step,
-        remedy=Remedy.RETRY if retry else Remedy.HANDLED,
-        parcel=ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None,
+        remedy=answers.Remedy.RETRY if retry else answers.Remedy.HANDLED,
+        parcel=answers.ParcelFate.VOIDED if voided else answers.ParcelFate.DISPATCHED if dispatched else None,
         refund=refund,
     )
     return await _answered(order_id, resolution, options)
@@ -96,13 +86,13 @@ async def resolve(
 async def retry(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.RETRY, options)
-    return await _answered(order_id, StepRetry(**options.said), options)
+    return await _answered(order_id, answers.StepRetry(**options.said), options)
 
 
 async def give_up(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.GIVE_UP, options)
-    return await _answered(order_id, GiveUp(**options.said), options)
+    return await _answered(order_id, answers.GiveUp(**options.said), options)
 
 
 async def take(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
@@ -125,7 +115,7 @@ async def refund(
         order_id = await session.order_meant(order_id)
         with session.screen.waiting(f"money of {order_id} is given back"):
             refunded = await session.client.refunds.give_back(order_id, **said)
-        paid = await session.client.outcome(order_id)
+        paid = await session.system.book.outcome(order_id)
     told = f"{order_id}: {refunded}; {paid and paid.payment}"
     session.screen.answer(refunded.model_dump(mode="json"), told)
     return ATTENTION if refunded.state is RefundState.UNDER_WAY else CLEAN
@@ -133,18 +123,19 @@ async def refund(
 
 async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> int:
     async with options.session() as session:
-        answers = Chosen(session.client, session.attention, **options.said)
+        acting = Chosen(session.client, session.attention, **options.said)
         parts = [each.partition(":") for each in chosen]
         chosen = [f"{await session.order_meant(said)}{colon}{step}" for said, colon, step in parts]
         with session.screen.waiting(f"{len(chosen)} are told"):
-            told = await answers.all_told(chosen, action)
+            told = await acting.all_told(chosen, action)
     lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in told.rows)
     session.screen.answer(told.model_dump(mode="json"), *lines)
     return INVALID if told.refused else CLEAN
 
 
-async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:
-    """Send the answer, and show its result after a moment."""
+async def _answered(
+    order_id: str, answer: answers.Resolution | answers.StepRetry | answers.GiveUp, options: Options
+) -> int:
     async with options.session(answer) as session:
         screen, order_id = session.screen, await session.order_meant(order_id)
         with screen.waiting(f"{order_id} is told"):
@@ -178,10 +169,8 @@ async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
 
 
 def who_answers(named: str | None) -> str:
-    return user_here()[:MOST_CHARACTERS_OF_WHO] if named is None else named
+    return user_here()[: answers.MOST_CHARACTERS_OF_WHO] if named is None else named
 
-
-# --- orders of a server that is gone --------------------------------------------------------------
 
 _WARNING = "Is that server gone for good? Two servers at work on one order could undo what the other does."
 

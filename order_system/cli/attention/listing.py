@@ -27,7 +27,6 @@ _WAIT = ("thing waits for a person", "things wait for a person")
 MAX_SHOWN = 100
 """The most concerns shown to people; `--json` has them all."""
 
-
 _BROKEN = (ConcernKind.BUG, ConcernKind.ABANDONED, ConcernKind.BATCH_FAILED)
 _RED = (*_BROKEN, ConcernKind.NO_WORKER, ConcernKind.BOOK, ConcernKind.RECONCILER_ASLEEP)
 

@@ -33,8 +33,7 @@ class FileReading:
         Parameter(name="--map", help="Columns and constants: order_id=orderID,sku=productID,currency==USD"),
     ] = None
     profile: Annotated[
-        str | None,
-        Parameter(help="What the columns mean: shopify or another shop's name, or your FILE.toml"),
+        str | None, Parameter(help="What the columns mean: shopify or another shop's name, or your FILE.toml")
     ] = None
     encoding: Annotated[
         str | None,

@@ -18,7 +18,6 @@ from order_system.orders.relatives import Child, StartedBy
 MAX_SHOWN = 200
 """The most children in the table for people; `--json` has them all."""
 
-
 _STYLES = {
     WorkflowState.RUNNING: "cyan",
     WorkflowState.COMPLETED: "green",

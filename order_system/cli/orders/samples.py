@@ -3,8 +3,7 @@ story. And `scenarios`: list the stories.
 
 `samples.jsonl` has five realistic orders, each with something of its own: one is as in the documents; one has
 no region, but a fee and a discount; two have currencies with no decimals and with three; one has many lines
-and everything that a bill can have.
-"""
+and everything that a bill can have."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -83,9 +82,6 @@ def scenarios_table(scenarios: Mapping[str, Scenario]) -> FittingTable:
         status = Text(scenario.status.replace("_", " "), style=STATUS_STYLE[scenario.status])
         table.add_row(name, Text(scenario.story), status)
     return table
-
-
-# --- the orders, and their numbers ----------------------------------------------------------------
 
 
 def sample_orders(first_number: int) -> list[Order]:

@@ -62,7 +62,7 @@ async def _read(
                 order = await _closed(session, order)
             order = await session.client.in_full(order)
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
-            return OrderResult(order, outcome=await session.client.outcome(order_id), link=link)
+            return OrderResult(order, outcome=await session.system.book.outcome(order_id), link=link)
     except ServerUnreachable:
         async with open_order_system(settings) as system:
             order_id = await order_meant(order_id, system.book)

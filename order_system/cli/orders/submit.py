@@ -34,8 +34,7 @@ async def submit(
     file: Annotated[
         str,
         Parameter(
-            help="JSON: one order, an array, or one on each line. `-` is stdin.",
-            allow_leading_hyphen=True,
+            help="JSON: one order, an array, or one on each line. `-` is stdin.", allow_leading_hyphen=True
         ),
     ],
     /,
@@ -78,10 +77,8 @@ def read_file(name: str) -> list[Order]:
 
 
 async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[SubmitResult]:
-    """Submit all orders or, if one is known to be in conflict beforehand, none.
-
-    Raises OrderConflict with a line for each conflict, ServerUnreachable and DatabaseUnreachable.
-    """
+    """Submit all orders or, if one is known to be in conflict beforehand, none. Raises OrderConflict with a
+    line for each conflict, ServerUnreachable and DatabaseUnreachable."""
     submissions: list[SubmitResult] = []
     conflicts: list[str] = []
 
@@ -181,6 +178,6 @@ async def _result(session: Session, order: Order, progress: OrderProgress) -> Or
     return OrderResult(
         order=progress,
         total=format_amount(order.total, order.currency),
-        outcome=await session.client.outcome(order.order_id) if fulfilled else None,
+        outcome=await session.system.book.outcome(order.order_id) if fulfilled else None,
         link=session.page(progress.workflow_id, progress.run_id),
     )

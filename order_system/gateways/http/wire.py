@@ -133,9 +133,6 @@ for _port, _protocol in (
     OPERATIONS[_port] += [_operation(_port, name, getattr(_protocol, name)) for name in methods_of(_protocol)]
 
 
-# --- signatures -----------------------------------------------------------------------------------
-
-
 def sign(secret: str, path: str, key: Key | None, body: bytes, at: int | None = None) -> str:
     """Return the signature header. `at` is in seconds since 1970; None means now."""
     at = int(time.time()) if at is None else at

@@ -4,8 +4,7 @@ SQLAlchemy makes some seventy Python calls for each execution, which take severa
 does. It compiles a `Prepared` statement once for each dialect and each set of values, and says how values and
 columns are converted. From then on the driver is asked directly, in the current transaction. Rows, errors and
 the effects of a lost connection are those of `Connection.execute`, which is better for rare statements. Lists
-(`in_`) need it: their text depends on their length.
-"""
+(`in_`) need it: their text depends on their length."""
 
 from collections.abc import Mapping
 from typing import Any

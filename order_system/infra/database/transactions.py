@@ -7,8 +7,7 @@ OverDatabase, `@writes` or `@reads` makes a method a transaction: its callers aw
 
 SQLite has one writer. Our writes queue in order for one thread, since SQLite itself polls. For another
 process, or a row in PostgreSQL, a write waits up to `policy.DATABASE_BUSY`. It takes SQLite's write lock at
-once (`BEGIN IMMEDIATE`): a transaction that reads first and then writes can be refused half-way.
-"""
+once (`BEGIN IMMEDIATE`): a transaction that reads first and then writes can be refused half-way."""
 
 import asyncio
 import sqlite3

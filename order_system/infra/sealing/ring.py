@@ -3,8 +3,7 @@
 `open_ring` returns this process's ring, or None without ORDER_KEYS. `Keys.all()` lists the keys in the order
 in which they are written. The last one whose time has come (`Key.seals_from`) is the newest (`Keys.sealing`).
 In a file, `KeyFile.add()` makes a key and `KeyFile.remove(key_id)` destroys one; other processes see both
-with their next payload.
-"""
+with their next payload."""
 
 import base64
 import fcntl

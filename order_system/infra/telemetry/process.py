@@ -2,8 +2,7 @@
 anything. What is off costs nothing and is not imported.
 
 The SDK's metrics and ours (`domain/metrics.py`) go by the SDK's own exporter, to Prometheus or by OTLP.
-Traces go by OTLP. OpenTelemetry's own variables (`OTEL_...`) say where to.
-"""
+Traces go by OTLP. OpenTelemetry's own variables (`OTEL_...`) say where to."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence

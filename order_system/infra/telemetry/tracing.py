@@ -2,8 +2,7 @@
 gateway. Temporal's plugin makes the spans of workflows and activities, ours are transactions and calls.
 
 What leaves the process holds nothing of a customer. An exception leaves with its type and without its text,
-into which a gateway may have put an address. A URL leaves as its route.
-"""
+into which a gateway may have put an address. A URL leaves as its route."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext

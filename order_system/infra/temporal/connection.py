@@ -1,6 +1,5 @@
-"""Connects to a Temporal server, and turns the server's errors into ours. TEMPORAL_ADDRESS,
-TEMPORAL_NAMESPACE, TLS, API keys and the profiles of `temporal.toml` mean here what they mean to Temporal's
-own tools."""
+"""Connects to a Temporal server, and turns its errors into ours. TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS,
+API keys and the profiles of `temporal.toml` mean here what they mean to Temporal's own tools."""
 
 import asyncio
 import logging
@@ -48,9 +47,7 @@ def no_answer(temporal: Client) -> str:
 async def connect(address: str | None = None, namespace: str = "default", *, lazy: bool = False) -> Client:
     """Return a client for the server that the environment names, or for `address`: that is a server of our
     own on this machine, which needs neither TLS nor a key. A `lazy` client connects with its first call.
-
-    Raises InvalidSettings, and ServerUnreachable within policy.CONNECT.
-    """
+    Raises InvalidSettings, and ServerUnreachable within policy.CONNECT."""
     if address is not None:
         profile = ClientConnectConfig(target_host=address, namespace=namespace)
     else:
@@ -89,9 +86,8 @@ def compression_to(target: str) -> GrpcCompression:
 @cache
 def sdk_runtime() -> Runtime:
     """Return the process's one SDK runtime. Its workers send heartbeats often enough for `workers.Workers`.
-    Its Rust half logs to our log; by default it would print to stdout, into the middle of our JSON.
-
-    Raises InvalidSettings if the metrics cannot be shown or sent where the settings say."""
+    Its Rust half logs to our log; by default it would print to stdout, into the middle of our JSON. Raises
+    InvalidSettings if the metrics cannot be shown or sent where the settings say."""
     said = LoggingConfig(
         TelemetryFilter(core_level="WARN", other_level="ERROR"),
         forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),
@@ -237,8 +233,7 @@ async def check_answers(temporal: Client) -> None:
 
 @asynccontextmanager
 async def answering_soon(temporal: Client) -> AsyncGenerator[None]:
-    """Raises ServerUnreachable if the server does not answer, or not soon: the SDK itself retries beyond a
-    call's time-out."""
+    """Raises ServerUnreachable if the server does not answer soon: the SDK retries beyond a time-out."""
     patience = policy.WAITING_ASKED.total_seconds() if await answers(temporal) else 0
     try:
         async with asyncio.timeout(patience), reaching_server():

@@ -3,19 +3,12 @@
 from dataclasses import replace
 from typing import Any, Self
 
+import temporalio.converter as sdk
 from pydantic_core import SchemaSerializer
 from pydantic_core.core_schema import any_schema
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter, PydanticPayloadConverter
-from temporalio.converter import (
-    CompositePayloadConverter,
-    DataConverter,
-    DefaultFailureConverter,
-    EncodingPayloadConverter,
-    PayloadConverter,
-    SerializationContext,
-)
 from temporalio.exceptions import FailureError
 
 from order_system.domain.errors import KeyTrouble
@@ -26,7 +19,7 @@ from order_system.infra.sealing.ring import SEALED, KeySettings, open_ring
 from order_system.infra.settings import PREFIX
 
 
-class _NotOpened(EncodingPayloadConverter):
+class _NotOpened(sdk.EncodingPayloadConverter):
     """Raises KeyTrouble for a payload that is still sealed when it is to be read."""
 
     @property
@@ -59,7 +52,7 @@ _SHARED = {
 }
 
 
-class ModelPayloadConverter(CompositePayloadConverter):
+class ModelPayloadConverter(sdk.CompositePayloadConverter):
     """Converts models to JSON with pydantic, as the SDK's `pydantic_data_converter` does, but cheaper: the
     SDK makes a new converter for each workflow task, and all of these share their parts."""
 
@@ -67,13 +60,13 @@ class ModelPayloadConverter(CompositePayloadConverter):
         self.converters = _SHARED
 
 
-class OutermostFailures(DefaultFailureConverter):
+class OutermostFailures(sdk.DefaultFailureConverter):
     """Sends an exception with its innermost calls, but without its causes. What a gateway's client raised
     inside says less to people. With all stacks a failure may exceed what the server keeps, which then drops
     even the message ("Failure exceeds size limit"). The worker's log has the causes."""
 
     def to_failure(
-        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+        self, exception: BaseException, payload_converter: sdk.PayloadConverter, failure: Failure
     ) -> None:
         if isinstance(exception.__cause__, KeyTrouble):  # the outer one says "Failed decoding arguments"
             exception = exception.__cause__
@@ -87,7 +80,7 @@ class SealedFailures(OutermostFailures):
     """Puts message and stack where the codec seals them."""
 
     def to_failure(
-        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+        self, exception: BaseException, payload_converter: sdk.PayloadConverter, failure: Failure
     ) -> None:
         super().to_failure(exception, payload_converter, failure)
         sealed = {"message": failure.message, "stack_trace": failure.stack_trace}
@@ -96,10 +89,10 @@ class SealedFailures(OutermostFailures):
         failure.message, failure.stack_trace = "Encoded failure", ""
 
 
-class _Converter(DataConverter):
+class _Converter(sdk.DataConverter):
     """Skips the contexts that the SDK sets for each payload, several times: our converters use none."""
 
-    def with_context(self, context: SerializationContext) -> Self:
+    def with_context(self, context: sdk.SerializationContext) -> Self:
         return self
 
 
@@ -108,7 +101,7 @@ data_converter = _Converter(
 )
 
 
-def converter() -> DataConverter:
+def converter() -> sdk.DataConverter:
     """Return the data converter, with the codec if ORDER_KEYS is set. Raises InvalidSettings."""
     ring = open_ring(load_own_settings(KeySettings, PREFIX))
     if ring is None:

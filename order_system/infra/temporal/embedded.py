@@ -8,8 +8,7 @@ apart, since the kernel drops a lock with the process that held it, however that
   server, it waits until it can take this lock exclusively.
 
 `temporal.json` tells clients the address. It counts only while `temporal.lock` is held and the server
-answers, so a file that a crash has left behind misleads nobody.
-"""
+answers, so a file that a crash has left behind misleads nobody."""
 
 import asyncio
 import fcntl
@@ -24,15 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
 from order_system.infra import policy
-from order_system.infra.temporal.embedded_process import (
-    LOOPBACK,
-    NAMESPACE,
-    ServerOptions,
-    ServerProcess,
-    answers,
-    log_file,
-    start_server,
-)
+from order_system.infra.temporal import embedded_process
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -43,20 +34,18 @@ class ServerState(BaseModel):
 
 
 @dataclass
-class EmbeddedServer(ServerOptions):
-    """`async with EmbeddedServer(data_dir) as server:` a server answers at `server.address`.
+class EmbeddedServer(embedded_process.ServerOptions):
+    """`async with EmbeddedServer(data_dir) as server:` a server answers at `server.address`. Entering raises
+    InvalidSettings if the folder cannot be used, EmbeddedServerFailed if there is no server within
+    policy.EMBEDDED_START. Leaving stops the server if we own it and nobody else uses it any more."""
 
-    Entering raises InvalidSettings if the folder cannot be used, EmbeddedServerFailed if there is no server
-    within policy.EMBEDDED_START. Leaving stops the server if we own it and nobody else uses it any more.
-    """
-
-    namespace = NAMESPACE
+    namespace = embedded_process.NAMESPACE
 
     def __post_init__(self) -> None:
         self.data_dir = self.data_dir.absolute()
         self._state_file = self.data_dir / "temporal.json"
         self._leaving = AsyncExitStack()
-        self._process: ServerProcess | None = None
+        self._process: embedded_process.ServerProcess | None = None
         self.address: str
         self.ui_url: str | None
         """Both are set within the block; `ui_url` is None if the server was started without its Web UI."""
@@ -83,7 +72,10 @@ class EmbeddedServer(ServerOptions):
     def ui_at(self, address: str) -> str | None:
         """Return its Web UI's URL, if some process runs a server on this folder at this address."""
         state = self._state() if self.has_run and self.runs_already else None
-        here = state and address in (state.address, state.address.replace(LOOPBACK, "localhost"))
+        here = state and address in (
+            state.address,
+            state.address.replace(embedded_process.LOOPBACK, "localhost"),
+        )
         return state.ui_url if state and here else None
 
     @property
@@ -98,7 +90,7 @@ class EmbeddedServer(ServerOptions):
             if asyncio.get_running_loop().time() > deadline:
                 raise EmbeddedServerFailed(
                     f"Another process runs an embedded Temporal server in {self.data_dir}, "
-                    f"but it does not answer. See {log_file(self.data_dir)}."
+                    f"but it does not answer. See {embedded_process.log_file(self.data_dir)}."
                 )
             await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
         return self
@@ -126,7 +118,7 @@ class EmbeddedServer(ServerOptions):
             failing.callback(os.close, lock)
             others = failing.enter_context(ExitStack())
             self._state_file.unlink(missing_ok=True)
-            self._process = await start_server(self, lock)
+            self._process = await embedded_process.start_server(self, lock)
             failing.push_async_callback(self._process.stop)
             self.address, self.ui_url = self._process.address, self._process.ui_url
             complete = self._state_file.with_suffix(".new")
@@ -145,7 +137,7 @@ class EmbeddedServer(ServerOptions):
                 return False
             failing.callback(os.close, users)
             state = self._state()
-            if state is None or not await answers(state.address):
+            if state is None or not await embedded_process.answers(state.address):
                 return False
             self.address, self.ui_url = state.address, state.ui_url
             self._leaving = failing.pop_all()

@@ -98,8 +98,7 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
     """Start a server and wait until it answers. Raises EmbeddedServerFailed.
 
     The server inherits the file descriptor `lock`, and with it the lock. So if a killed owner leaves its
-    server behind, no other process starts a second one on the same files.
-    """
+    server behind, no other process starts a second one on the same files."""
     programs = find_programs()
     # The last one is tried again: others may take a port between our look and the server's, and many that
     # start at the same moment do so more than once.
@@ -118,10 +117,8 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
 
 
 def find_programs() -> list[Path]:
-    """Return the user's own `temporal` first, then the one that the extra `embedded` installs.
-
-    Raises EmbeddedServerFailed if there is neither.
-    """
+    """Return the user's own `temporal` first, then the one that the extra `embedded` installs. Raises
+    EmbeddedServerFailed if there is neither."""
     on_path = shutil.which("temporal")
     in_environment = Path(sysconfig.get_path("scripts"), "temporal")
     found = [Path(on_path)] if on_path else []

@@ -7,12 +7,7 @@ from typing import TypeVar
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
-from temporalio.client import (
-    Client,
-    ScheduleListDescription,
-    WorkflowExecution,
-    WorkflowExecutionDescription,
-)
+from temporalio.client import Client, ScheduleListDescription, WorkflowExecution, WorkflowExecutionDescription
 
 from order_system.domain.errors import KeyTrouble
 from order_system.infra import policy
@@ -43,9 +38,7 @@ async def describe(
     temporal: Client, workflow_id: str, run_id: str | None = None
 ) -> WorkflowExecutionDescription | None:
     """Describe that run, or the newest one, with readable messages of the activities that fail in it. None
-    only if the server says that there is no such workflow.
-
-    Raises the SDK's RPCError for every other trouble."""
+    only if the server says that there is no such workflow. Raises the SDK's RPCError otherwise."""
     handle = temporal.get_workflow_handle(workflow_id, run_id=run_id)
     described = await if_there(handle.describe(rpc_timeout=policy.RPC))
     for activity in described.raw_description.pending_activities if described else ():

@@ -1,8 +1,7 @@
 """Registers our search attributes on a Temporal server.
 
 Without them the server refuses a client's start. Worse, an upsert or a child's start retries its workflow
-task for ever, while money is held. So a worker registers them before it takes any work, or does not start.
-"""
+task for ever, while money is held. So a worker registers them before it takes any work, or does not start."""
 
 import asyncio
 import time
@@ -23,10 +22,8 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 async def register_search_attributes(temporal: Client) -> None:
-    """Register those that are missing. Idempotent; many workers may call it at once.
-
-    Raises SearchAttributesMissing, and ServerUnreachable if the server goes away meanwhile.
-    """
+    """Register those that are missing. Idempotent; many workers may call it at once. Raises
+    SearchAttributesMissing, and ServerUnreachable if the server goes away meanwhile."""
     try:
         missing = await _missing(temporal)
         if missing:

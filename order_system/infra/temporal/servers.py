@@ -2,8 +2,7 @@
 the server that the workers on a folder's order book serve, for commands that would start one of their own.
 
 Each worker holds a shared lock on `worker.lock`, and the last one that started has written its server there.
-The kernel drops a lock with its process, so what a dead worker has written misleads nobody.
-"""
+The kernel drops a lock with its process, so what a dead worker has written misleads nobody."""
 
 import fcntl
 import os

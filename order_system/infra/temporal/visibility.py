@@ -1,7 +1,6 @@
 """Conditions for Temporal's visibility queries. Any text that comes from people must go through `quoted`.
 
-Visibility is eventually consistent: a workflow that has just started or closed may not show it yet.
-"""
+Visibility is eventually consistent: a workflow that has just started or closed may not show it yet."""
 
 from collections.abc import Iterable
 from datetime import datetime

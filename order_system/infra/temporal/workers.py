@@ -3,8 +3,7 @@
 Each of our workers sends the server a heartbeat every policy.HEARTBEAT. A killed or frozen worker sends no
 more, and a worker that is told to stop says so. Pollers tell less: a long poll takes a minute, and a dead
 worker's poll stays listed. Pollers decide where no heartbeat is known: an old server takes none, nor does one
-with `frontend.WorkerHeartbeatsEnabled` off (on by default in 1.32).
-"""
+with `frontend.WorkerHeartbeatsEnabled` off (on by default in 1.32)."""
 
 import asyncio
 import time

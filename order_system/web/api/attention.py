@@ -82,10 +82,7 @@ async def waiting_for(services: Services, caller: Caller) -> list[Concern]:
     "/orders/actions",
     tags=["Orders"],
     summary="Retry, resolve, give up, cancel or take many orders",
-    responses={
-        200: examples.answer("What came of each.", "actions"),
-        **documented(408, 413, 422, 502, 503),
-    },
+    responses={200: examples.answer("What came of each.", "actions"), **documented(408, 413, 422, 502, 503)},
 )
 async def act(
     wish: Annotated[ActionBody, Body(openapi_examples=examples.EXAMPLES["action_bodies"])],

@@ -10,27 +10,13 @@ from order_system.batches.files import ENCODINGS
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import AnswerRefused, UnknownBatch
-from order_system.domain.listing import (
-    PAGE_ROWS,
-    BatchFilter,
-    BatchOrder,
-    BatchSummary,
-    LineStatus,
-    Page,
-)
+from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchOrder, BatchSummary, LineStatus, Page
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.domain.search import LONGEST
 from order_system.web import examples, patterns
 from order_system.web.api.parameters import BatchName, Cursor, Limit, Linked, Moment, media_type
-from order_system.web.documents.batches import (
-    BatchDocument,
-    BatchStarted,
-    PlanDocument,
-    batch_started,
-    plan_document,
-    read_batch,
-)
+from order_system.web.documents import batches as documents
 from order_system.web.downloads import CSV, JSON_LINES, attached, begun, outcome_csv
 from order_system.web.guards.access import Operator, operator
 from order_system.web.problems import UnsupportedMediaType, documented
@@ -56,9 +42,9 @@ _DOWNLOAD = {
     "",
     status_code=202,
     summary="Upload a file of orders, and run it",
-    response_model=BatchStarted,
+    response_model=documents.BatchStarted,
     responses={
-        200: examples.answer("With `dry_run`: the plan.", "plan", model=PlanDocument),
+        200: examples.answer("With `dry_run`: the plan.", "plan", model=documents.PlanDocument),
         202: examples.answer("Under way.", "batch_started"),
         **documented(408, 409, 413, 415, 422, 502, 503),
     },
@@ -96,8 +82,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
         ),
     ] = None,
     encoding: Annotated[
-        str | None,
-        Query(max_length=40, description=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
+        str | None, Query(max_length=40, description=f"By default utf-8. One of {', '.join(ENCODINGS)}.")
     ] = None,
 ) -> Response:
     """Runs the orders of the file. Invalid rows never stop the rest. The same file may be run again: then
@@ -110,14 +95,14 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     async with received as file:
         ref = await inspected(services, file.path, name, reading)
         if dry_run:
-            document = plan_document(name, await planned(services, ref))
+            document = documents.plan_document(name, await planned(services, ref))
             return JSONResponse(document.model_dump(mode="json"))
         await services.batches.check_free(name, file.sha256)
         ref = ref.model_copy(update={"url": str(await file.keep())})
     new = await services.batches.start(
         BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
     )
-    batch = batch_started(name, new=new)
+    batch = documents.batch_started(name, new=new)
     return JSONResponse(batch.model_dump(mode="json"), 202, {"Location": batch.location})
 
 
@@ -143,15 +128,12 @@ async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
 @router.get(
     "/{name}",
     summary="Read a batch",
-    responses={
-        200: examples.answer("How far it is.", "batch"),
-        **documented(404, 422, 502, 503),
-    },
+    responses={200: examples.answer("How far it is.", "batch"), **documented(404, 422, 502, 503)},
 )
-async def read(name: BatchName, services: Given) -> BatchDocument:
+async def read(name: BatchName, services: Given) -> documents.BatchDocument:
     """Tells how many orders and rows have which status, the pace, and how long it will take. The batch's
     workflow answers. If no worker runs, or Temporal has forgotten the workflow, the order book answers."""
-    return await read_batch(services, name)
+    return await documents.read_batch(services, name)
 
 
 @router.get(
@@ -212,8 +194,6 @@ async def _downloaded(
     return attached(written, f"{name}-{what}.csv", CSV)
 
 
-# --- what is done about a batch -------------------------------------------------------------------
-
 actions = APIRouter(prefix="/api/batches/{name}", tags=["Batches"], dependencies=[Depends(operator)])
 
 _ACTION_PROBLEMS = documented(404, 409, 413, 422, 502, 503)
@@ -223,17 +203,17 @@ Steering = Literal["pause", "resume", "cancel"]
 
 
 @actions.post("/pause", summary="Pause a batch", responses=_TOLD)
-async def pause(name: BatchName, services: Given) -> BatchDocument:
+async def pause(name: BatchName, services: Given) -> documents.BatchDocument:
     """The batch starts no more orders for now. Those under way go on. Safe to repeat."""
     await steer(services, name, "pause")
-    return await read_batch(services, name)
+    return await documents.read_batch(services, name)
 
 
 @actions.post("/resume", summary="Resume a batch", responses=_TOLD)
-async def resume(name: BatchName, services: Given) -> BatchDocument:
+async def resume(name: BatchName, services: Given) -> documents.BatchDocument:
     """The batch goes on after a pause. Safe to repeat."""
     await steer(services, name, "resume")
-    return await read_batch(services, name)
+    return await documents.read_batch(services, name)
 
 
 @actions.post("/cancel", summary="Cancel a batch", responses=_TOLD)
@@ -241,10 +221,10 @@ async def cancel(
     name: BatchName,
     services: Given,
     orders: Annotated[bool, Query(description="Cancel the orders under way, too.")] = False,
-) -> BatchDocument:
+) -> documents.BatchDocument:
     """The batch starts no more orders. Those under way finish, unless they are cancelled as well."""
     await steer(services, name, "cancel", orders_too=orders)
-    return await read_batch(services, name)
+    return await documents.read_batch(services, name)
 
 
 async def steer(services: Services, name: str, how: Steering, *, orders_too: bool = False) -> None:
@@ -265,8 +245,8 @@ async def steer(services: Services, name: str, how: Steering, *, orders_too: boo
     summary="Retry what failed",
     responses={202: examples.answer("Under way.", "batch_started"), **_ACTION_PROBLEMS},
 )
-async def retry(name: BatchName, services: Given, response: Response) -> BatchStarted:
+async def retry(name: BatchName, services: Given, response: Response) -> documents.BatchStarted:
     """Runs again only those orders of the same file that failed, were cancelled or were terminated."""
-    batch = batch_started(name, new=await services.batches.retry(name))
+    batch = documents.batch_started(name, new=await services.batches.retry(name))
     response.headers["Location"] = batch.location
     return batch

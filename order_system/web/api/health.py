@@ -31,11 +31,7 @@ class Readiness(BaseModel):
     """Whether a worker takes work: an outage shows within 15 seconds."""
 
 
-@router.get(
-    "/healthz",
-    summary="Is the process alive?",
-    responses={200: examples.answer("It is.", "alive")},
-)
+@router.get("/healthz", summary="Is the process alive?", responses={200: examples.answer("It is.", "alive")})
 async def health() -> Health:
     """The process is alive if it answers at all."""
     return Health()

@@ -67,7 +67,7 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
     failed, was cancelled or was terminated runs again. Other content under the ID of an order that runs or is
     fulfilled is refused."""
     submission = await services.orders.submit(order)
-    outcome = await services.orders.outcome(order.order_id) if submission.how is How.FULFILLED else None
+    outcome = await services.book.outcome(order.order_id) if submission.how is How.FULFILLED else None
     location = f"/api/orders/{quote(order.order_id, safe='')}?content={order.fingerprint()}"
     if outcome is not None:
         return JSONResponse(outcome.model_dump(mode="json"), headers={"Location": location})
@@ -169,8 +169,6 @@ async def events(order_id: OrderId, services: Given, caller: Viewer, request: Re
     pieces = await begun(order_events(services, order_id, caller, lambda: access.caller(request) == caller))
     return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
 
-
-# --- what is done about an order ------------------------------------------------------------------
 
 actions = APIRouter(prefix="/api/orders/{order_id}", tags=["Orders"], dependencies=[Depends(operator)])
 

@@ -65,9 +65,7 @@ async def read_batch(services: Services, name: str) -> BatchDocument:
     """Read a batch's progress. Raises UnknownBatch, NoWorkerAnswers."""
     progress = await services.batches.progress(name)
     return BatchDocument(
-        **dict(progress),
-        link=services.links.runs(progress.workflow_id),
-        actions=actions_of(progress),
+        **dict(progress), link=services.links.runs(progress.workflow_id), actions=actions_of(progress)
     )
 
 

@@ -1,19 +1,11 @@
-"""The documents of orders that the API returns and the pages draw, and the bodies and forms in which a person
-answers."""
+"""The documents of orders that the API returns and the pages draw, and the bodies of a person's answers."""
 
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from order_system.domain.answers import (
-    MOST_CHARACTERS_OF_NOTE,
-    MOST_CHARACTERS_OF_WHO,
-    UNDOABLE,
-    AnswerReceipt,
-    ParcelFate,
-    Remedy,
-)
+from order_system.domain import answers
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
 from order_system.domain.steps import Step
@@ -67,10 +59,10 @@ class Cancelled(BaseModel):
 class AnswerBody(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    note: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS_OF_NOTE)] = Field(
+    note: Annotated[str, StringConstraints(max_length=answers.MOST_CHARACTERS_OF_NOTE)] = Field(
         "", description="Why, in one line. A card number is refused.", examples=["the gateway is back"]
     )
-    who: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS_OF_WHO)] | None = Field(
+    who: Annotated[str, StringConstraints(max_length=answers.MOST_CHARACTERS_OF_WHO)] | None = Field(
         None,
         description="Who answers. By default the key's name. The workflow's history and the book keep it.",
         examples=["ada@desk-1"],
@@ -82,11 +74,11 @@ class AnswerBody(BaseModel):
 
 
 class ResolutionBody(AnswerBody):
-    step: Step = Field(description=f"The step whose undo is stuck: {', '.join(UNDOABLE)}.")
-    remedy: Remedy = Field(
+    step: Step = Field(description=f"The step whose undo is stuck: {', '.join(answers.UNDOABLE)}.")
+    remedy: answers.Remedy = Field(
         description="`retry`: try it again now. `handled`: it was done by hand, as `note` says."
     )
-    parcel: ParcelFate | None = Field(
+    parcel: answers.ParcelFate | None = Field(
         None,
         description="Only for shipping that was handled. `voided`: no parcel has gone, and none can go. "
         "`dispatched`: the parcel is with the carrier.",
@@ -106,7 +98,7 @@ class RefundBody(AnswerBody):
 
 
 class Answered(BaseModel):
-    receipt: AnswerReceipt
+    receipt: answers.AnswerReceipt
     order: OrderDocument
 
 

@@ -6,8 +6,7 @@ else can reach us. Then the Host header is checked, too, since another site can 
 this machine.
 
 A browser adds our cookie to a request from any site's page, and reaches this machine for it. So a request
-that acts must come from our own pages, unless it brings a key.
-"""
+that acts must come from our own pages, unless it brings a key."""
 
 import re
 import secrets
@@ -215,8 +214,6 @@ def _host_named(request: HTTPConnection) -> str:
     return found["name"] if found else ""
 
 
-# --- for routes -----------------------------------------------------------------------------------
-
 bearer = HTTPBearer(
     auto_error=False, description="A key of ORDER_WEB_KEYS. Where there are none, only loopback is served."
 )
@@ -225,8 +222,7 @@ bearer = HTTPBearer(
 def viewer(
     request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
 ) -> Caller:
-    """Return the caller. Raises HTTPException if there is none, as on a path where the guard lets everybody
-    pass."""
+    """Return the caller. Raises HTTPException if there is none, as where the guard lets everybody pass."""
     caller: Caller | None = request.state.caller
     if caller is None:
         raise HTTPException(401, NO_KEY, BEARER)

@@ -43,8 +43,7 @@ class SecurityHeaders:
 
 @dataclass
 class HeadAsGet:
-    """Answers HEAD on every address that answers GET, with the head of the answer to GET. The rest is
-    dropped."""
+    """Answers HEAD on every address that answers GET, with the head of that answer; the rest is dropped."""
 
     app: ASGIApp
 

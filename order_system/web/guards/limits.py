@@ -2,9 +2,7 @@
 is ASGI middleware in front of every route.
 
 A body is passed on as it comes, and counted: its reader gets an error as soon as it is too large or too slow.
-The parser limits how deeply a body may be nested. The length that a request declares counts only if it is too
-large.
-"""
+The parser limits how deeply a body may be nested. A declared length counts only if it is too large."""
 
 import asyncio
 import math

@@ -20,13 +20,7 @@ from order_system.orders.exports import ExportFormat
 from order_system.orders.in_book import NO_SERVER
 from order_system.web.api.orders import cancel_order
 from order_system.web.api.parameters import Wanted, in_utc
-from order_system.web.documents.orders import (
-    AnswerBody,
-    OrderDocument,
-    RefundBody,
-    ResolutionBody,
-    read_order,
-)
+from order_system.web.documents import orders as documents
 from order_system.web.guards.access import Operator, operator
 from order_system.web.pages.timeline import drawn, spans_of
 from order_system.web.pages.visit import Visit, address, redirect
@@ -95,7 +89,6 @@ async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> R
 
 
 def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> str:
-    """Return the address of the same list as a file."""
     given = chosen.model_copy(update={"opened_since": wanted.opened_since})
     query = given.model_dump(mode="json", by_alias=True, include=set(Wanted.model_fields))
     return address(f"/api/orders.{form}", query)
@@ -107,7 +100,7 @@ def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> st
 @router.get(ONE)
 async def show(visit: Visit, order_id: str) -> Response:
     """Show an order, if need be as the book has it. Raises UnknownOrder, ServerUnreachable."""
-    order = await read_order(visit.services, order_id, visit.caller, open_too=True)
+    order = await documents.read_order(visit.services, order_id, visit.caller, open_too=True)
     return await visit.page(
         "order.html",
         place="/",
@@ -123,7 +116,7 @@ async def show(visit: Visit, order_id: str) -> Response:
     )
 
 
-async def _in_book(services: Services, order: OrderDocument) -> OrderSummary | None:
+async def _in_book(services: Services, order: documents.OrderDocument) -> OrderSummary | None:
     """Return the book's summary; None before payment has begun, and if the book has another submission."""
     page = await services.book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)
     return next((row for row in page.rows if row.submission == order.submission), None)
@@ -141,7 +134,7 @@ async def cancel(order_id: str, services: Given) -> Response:
 
 @router.post(f"{ONE}/resolve")
 async def resolve(
-    order_id: str, services: Given, caller: Operator, answer: Annotated[ResolutionBody, Form()]
+    order_id: str, services: Given, caller: Operator, answer: Annotated[documents.ResolutionBody, Form()]
 ) -> Response:
     """Answer a stuck undo. Raises what `AttentionClient` raises."""
     await services.attention.answer(order_id, Resolution(**answer.given(caller)))
@@ -150,7 +143,7 @@ async def resolve(
 
 @router.post(f"{ONE}/refunds")
 async def refund(
-    order_id: str, services: Given, caller: Operator, wish: Annotated[RefundBody, Form()]
+    order_id: str, services: Given, caller: Operator, wish: Annotated[documents.RefundBody, Form()]
 ) -> Response:
     """Give money back. A field that is left empty counts as not given. Raises as `Refunds.give_back`."""
     refunded = await services.orders.refunds.give_back(order_id, **wish.given(caller))
@@ -163,7 +156,7 @@ async def answer_hold(
     how: Literal["retry", "give-up"],
     services: Given,
     caller: Operator,
-    answer: Annotated[AnswerBody, Form()],
+    answer: Annotated[documents.AnswerBody, Form()],
 ) -> Response:
     """Run only the failed step of a held order again, or undo the order now. Raises as `resolve`."""
     kind = StepRetry if how == "retry" else GiveUp

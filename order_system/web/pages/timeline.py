@@ -2,8 +2,7 @@
 The template draws it.
 
 Horizontal places are percent of the width, so that a drawing fills any screen. Vertical places are pixels, so
-that its words stay legible.
-"""
+that its words stay legible."""
 
 import math
 from collections.abc import Iterator, Sequence

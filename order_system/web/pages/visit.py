@@ -1,7 +1,6 @@
 """One request for a page: who asks for it, and how pages are drawn.
 
-Templates always escape all that they are given; nothing in here marks text as safe.
-"""
+Templates always escape all that they are given; nothing in here marks text as safe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

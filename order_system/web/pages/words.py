@@ -35,8 +35,7 @@ def clock(moment: datetime) -> str:
 
 
 def took(order: OrderSummary | BatchOrder, now: datetime) -> str:
-    """Write how long the order took, or has been under way; blank if it was not started, or its end is not
-    known."""
+    """Write how long the order took, or has been under way; blank if its start or its end is not known."""
     goes_on = order.status in ("running", "needs_attention")
     ended = order.closed_at or (now if goes_on else None)
     return time_between(order.opened_at, ended) if order.opened_at and ended else ""

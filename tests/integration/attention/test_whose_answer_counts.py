@@ -65,7 +65,7 @@ async def test_dispatched_by_hand_fulfils_the_order(shop: Shop) -> None:
     assert (progress.status, progress.failed_step) == (OrderStatus.FULFILLED, None)
     label = (await journal(shop, order))[Effect.LABEL].receipt or {}
     assert outcome.parcel.tracking_number == label["tracking_number"]
-    assert await shop.client.outcome(order.order_id) == outcome
+    assert await shop.book.outcome(order.order_id) == outcome
     accounts = await shop.accounts(order)
     assert (accounts.captured, accounts.refunded) == (order.total, 0)
     assert accounts.reservations == ["committed"]
