@@ -2,10 +2,11 @@
 it, answers many at once, and has an order that failed run again with another card."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 from temporalio.common import RetryPolicy
 
 from order_system.domain import policy
@@ -15,25 +16,35 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.browsers import visiting
 
 HOUR = timedelta(hours=1)
+NOTHING_WAITS = "All is well: nothing waits for a person."
 
 
-async def test_attention_has_all_that_a_hand_needs(
-    stall: Stall, page: Page, chromium: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def undos_get_stuck(stall: Stall, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
     monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
     stall.shop.stage.fail("before dispatch", lambda: ShippingRefused("the carrier is on strike"))
     stall.shop.stage.unreachable("refund")
+
+
+@pytest.mark.usefixtures("undos_get_stuck")
+async def test_attention_has_all_that_a_hand_needs_and_is_answered(
+    stall: Stall, page: Page, chromium: Browser
+) -> None:
     order = an_order()
-    await stall.shop.client.submit(order)
     await page.goto("/attention")
+    await expect(page.get_by_text(NOTHING_WAITS)).to_be_visible()
+    await expect(page).to_have_title("Needs attention · Order system")
+    await stall.shop.client.submit(order)
 
     card = page.get_by_role("article", name=order.order_id)
+    await expect(card).to_contain_text("undo of payment is stuck")
     await expect(page.get_by_label("Sums")).to_have_text("1 undo is stuck: 1,059.97 USD")
     for words in ("1,059.97 USD", "Ada, ada@example.com", "ch_", f"{order.order_id}:", "refund, attempt 1"):
         await expect(card).to_contain_text(words)
     await expect(card).to_contain_text("Next attempt")
     await expect(page.locator("#waiting")).to_have_text("1")
+    await expect(page).to_have_title("(1) Needs attention · Order system")
 
     await card.get_by_role("button", name="I am on it").click()
     await expect(page.get_by_text("You are on it. Everybody sees that here.")).to_be_visible()
@@ -45,6 +56,27 @@ async def test_attention_has_all_that_a_hand_needs(
         await expect(colleague.locator("#waiting")).to_have_text("1")
         row = colleague.locator(f"#row-{order.order_id}")
         await expect(row).to_contain_text("refund: connection refused (refund, attempt 1)")
+
+    await answered_by_hand(page, card)
+    undo = page.locator("#step-payment .undo")
+    await expect(undo).to_contain_text("handled by operator@localhost: refunded by hand, ticket 123")
+    await expect(page.locator(".heading .badge")).to_have_text("failed")
+    await page.get_by_role("link", name="Needs attention").click()
+    await expect(page.get_by_text(NOTHING_WAITS)).to_be_visible()
+
+
+async def answered_by_hand(page: Page, card: Locator) -> None:
+    """The page around the question is renewed meanwhile, and what is being typed stays."""
+    await card.get_by_role("button", name="Handled payment by hand…").click()
+    question = page.get_by_role("dialog", name="The undo of payment was handled by hand?")
+    await question.get_by_label("Note").fill("refunded by hand")
+    async with page.expect_response(re.compile("/attention$")):
+        pass
+    await expect(question.get_by_label("Note")).to_have_value("refunded by hand")
+    await question.get_by_label("Note").press_sequentially(", ticket 123")
+    await question.get_by_role("button", name="It was handled").click()
+    said = "Your answer has arrived. This page shows what comes of it."
+    await expect(page.get_by_text(said)).to_be_visible()
 
 
 async def test_many_orders_are_answered_at_once_and_each_tells_what_came_of_it(

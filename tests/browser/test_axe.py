@@ -8,41 +8,56 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from temporalio.client import Client
 
 from order_system.domain import policy
 from order_system.domain.errors import ShippingRefused
+from order_system.infra.database import Database
 from order_system.web import policy as web_policy
 from tests.browser.stall import Stall
 from tests.fixtures.shops.batch_shop import row, write_orders
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.browsers import profile, visiting
+from tests.fixtures.web.web import KEYS, WebShop
 
 AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text("utf-8")
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1400, "height": 900}}
-BY_NIGHT: Any = {"runOnly": ["color-contrast"]}
-"""The pages are the same then in other colours, which are the same on a desk as on a phone."""
+SIZE_RULES: Any = {
+    "runOnly": ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
+}
+"""What depends on colours or on size. The other rules say the same again, unless something is on a phone
+alone."""
 VIOLATIONS = """async ([where, rules]) => {
     const kinds = new Set();
-    const alike = [...document.querySelectorAll("main details[open]")].filter(each => {
-        const parts = [...each.querySelectorAll("*")].map(part => part.tagName + "." + part.className);
-        const kind = [...new Set(parts)].sort().join(" ");
-        return kinds.has(kind) || !kinds.add(kind);
-    });
-    alike.forEach(each => { each.hidden = true; });
+    const alike = [...document.querySelectorAll("main details[open], main tbody tr, main dl.facts > *")]
+        .filter(each => {
+            const parts = [each, ...each.querySelectorAll("*")];
+            const names = new Set(parts.map(part => part.tagName + "." + part.className));
+            const kind = [...names].sort().join(" ");
+            return kinds.has(kind) || !kinds.add(kind);
+        })
+        .map(each => [each, document.createComment("")]);
+    alike.forEach(([each, mark]) => each.replaceWith(mark));
     const found = await axe.run(where, {resultTypes: ["violations"], preload: false, ...rules});
-    alike.forEach(each => { each.hidden = false; });
+    alike.reverse().forEach(([each, mark]) => mark.replaceWith(each));
     return found.violations
         .map(each => each.id + ": " + each.nodes.map(node => node.html.slice(0, 200)).join(" | "));
 }"""
-"""Of all details that are made of the same parts, one is looked at: the API's page has a hundred of them, and
-axe was at work on those for as long as on eight other pages."""
-SMALL_TEXT = """least => [...document.querySelectorAll("main *, .question *")]
-    .filter(each => each.checkVisibility())
+"""Of all details, rows and facts that are made of the same parts, one is looked at: the API's page has a
+hundred of them, and axe was at work on those for as long as on eight other pages."""
+SEEN = """part => [...document.querySelector(part).querySelectorAll("*")].map(each => {
+    const style = getComputedStyle(each);
+    const colours = [style.color, style.backgroundColor, style.fill, style.opacity];
+    return each.checkVisibility() && colours.join(" ");
+})"""
+SMALL_TEXT = """([part, least]) => [...document.querySelector(part).querySelectorAll("*")]
+    .filter(each => each.checkVisibility() && each.closest("main, .question"))
     .filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
     .filter(each => parseFloat(getComputedStyle(each).fontSize) < least - 0.05)
     .map(each => each.outerHTML.slice(0, 120))"""
-SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, input, summary, td a, nav a")]
+TARGETS = "button, select, input, summary, td a, nav a"
+SMALL_TARGETS = """([part, targets]) => [...document.querySelector(part).querySelectorAll(targets)]
     .filter(each => each.checkVisibility() && each.type !== "hidden" && !each.closest(".skip"))
     .map(each => [each, each.getBoundingClientRect()])
     .filter(([each, box]) => box.height < 23.9 || (box.width < 23.9 && !each.textContent.trim()))
@@ -53,7 +68,16 @@ BRIGHTNESS = """() => getComputedStyle(document.documentElement).backgroundColor
 
 
 @pytest.fixture
-async def pages(stall: Stall, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[list[str]]:
+async def login(client: Client, sqlite_database: Database, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a page that wants a key."""
+    async with WebShop(sqlite_database, client, tmp_path, keys=KEYS).on_a_port() as port:
+        yield f"http://127.0.0.1:{port}/login"
+
+
+@pytest.fixture
+async def pages(
+    stall: Stall, login: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[list[str]]:
     """Addresses of each kind of page, with something on it. They stand still while they are looked at."""
     for name in ("PAGE_RENEWED", "PAGE_RENEWED_SELDOM"):
         monkeypatch.setattr(web_policy, name, timedelta(hours=1))
@@ -86,34 +110,49 @@ async def pages(stall: Stall, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         "/health",
         "/api/docs",
         "/orders/NO-SUCH-ORDER",
-        "/login",
+        login,
     ]
     shop.stage.mend()
 
 
 async def findings(page: Page, where: str, part: str = "html") -> list[str]:
-    """In both sizes, and ends in the larger one. A page adapts to another size as to another window. A dark
-    room gets a dark page."""
+    """On a desk by day, and on a phone by night, and ends as it began. A page adapts to another size as to
+    another window. A dark room gets a dark page. What has the same colours on a phone as on a desk has
+    the same contrasts."""
+    await page.mouse.move(0, 0)  # what it lies on has another colour
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)
-    found: list[str] = []
-    for size, viewport in SIZES.items():
-        await page.set_viewport_size(viewport)
-        by_axe = await page.evaluate(VIOLATIONS, [part, {}])
-        small = await page.evaluate(SMALL_TEXT, NO_SMALLER[size])
-        targets = await page.evaluate(SMALL_TARGETS)
-        width = await page.evaluate("document.documentElement.scrollWidth")
-        wide = [f"{width} px wide"] if width > viewport["width"] else []
-        kinds = {"axe": by_axe, "small text": small, "small target": targets, "too wide": wide}
-        found += [f"{where}, {size}: {kind}: {each}" for kind, list_ in kinds.items() for each in list_]
+    on_desk, found = await looks(page, part, "desk")
+    found += await page.evaluate(VIOLATIONS, [part, {}])
     by_day = await page.evaluate(BRIGHTNESS)
+
+    await page.set_viewport_size(SIZES["phone"])
+    on_phone, too_small = await looks(page, part, "phone")
+    found += too_small
+    both = list(zip(on_phone, on_desk, strict=True))
+    if any(phone != desk for phone, desk in both if phone and desk):
+        found.append("on a phone it has other colours")
     await page.emulate_media(color_scheme="dark")
-    found += [f"{where}, by night: {each}" for each in await page.evaluate(VIOLATIONS, [part, BY_NIGHT])]
+    rules = {} if any(phone and not desk for phone, desk in both) else SIZE_RULES
+    night = await page.evaluate(VIOLATIONS, [part, rules])
+    found += [f"by night, on a phone: {each}" for each in night]
     by_night = await page.evaluate(BRIGHTNESS)
     if by_day <= 600 or by_night >= 128:
-        found.append(f"{where}: of 765, its brightness is {by_day} by day and {by_night} by night")
+        found.append(f"of 765, its brightness is {by_day} by day and {by_night} by night")
     await page.emulate_media(color_scheme="light")
-    return found
+    await page.set_viewport_size(SIZES["desk"])
+    return [f"{where}: {each}" for each in found]
+
+
+async def looks(page: Page, part: str, size: str) -> tuple[list[Any], list[str]]:
+    """The colours of all that is seen, and what is too small, or wider than the screen."""
+    small = await page.evaluate(SMALL_TEXT, [part, NO_SMALLER[size]])
+    targets = await page.evaluate(SMALL_TARGETS, [part, TARGETS])
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    wide = [f"{width} px wide"] if width > SIZES[size]["width"] else []
+    kinds = {"small text": small, "small target": targets, "too wide": wide}
+    found = [f"{size}: {kind}: {each}" for kind, list_ in kinds.items() for each in list_]
+    return await page.evaluate(SEEN, part), found
 
 
 @pytest.mark.long
@@ -121,7 +160,7 @@ async def findings(page: Page, where: str, part: str = "html") -> list[str]:
 async def test_nothing_is_found(stall: Stall, pages: list[str], chromium: Browser) -> None:
     found: list[str] = []
     asked: set[str] = set()
-    async with profile(chromium, stall.port) as context:
+    async with profile(chromium, stall.port, viewport=SIZES["desk"]) as context:
         page = await context.new_page()
         for address in pages:
             await page.goto(address)
@@ -129,14 +168,15 @@ async def test_nothing_is_found(stall: Stall, pages: list[str], chromium: Browse
                 "document.querySelectorAll('main details').forEach(each => { each.open = true; })"
             )
             found += await findings(page, address)
-            for number in range(await page.locator("button[popovertarget]:visible").count()):
-                await page.locator("button[popovertarget]:visible").nth(number).click()
-                question = page.locator(":popover-open")
-                await expect(question).to_be_focused()
-                what: str = await question.evaluate("each => each.outerHTML")
-                if what not in asked:  # the same on each page: what the keys do, for one
-                    found += await findings(page, f"{address}, question {number}", ":popover-open")
+            buttons = page.locator("button[popovertarget]:visible")
+            for number in range(await buttons.count()):
+                what: str = await buttons.nth(number).evaluate("each => each.popoverTargetElement.outerHTML")
+                if what in asked:  # the same on each page: what the keys do, for one
+                    continue
                 asked.add(what)
+                await buttons.nth(number).click()
+                await expect(page.locator(":popover-open")).to_be_focused()
+                found += await findings(page, f"{address}, question {number}", ":popover-open")
                 await page.keyboard.press("Escape")
         await page.goto("/new-order")
         await page.locator("textarea").fill('{"order_id": ""}')

@@ -52,7 +52,9 @@ async def test_everything_is_reached_and_answered_by_keyboard(stall: Stall, page
     held.let_go()
 
 
-async def test_times_are_told_in_the_viewers_zone(stall: Stall, failed_order: str, chromium: Browser) -> None:
+async def test_times_are_told_in_the_viewers_zone_and_without_script_all_can_be_read_and_done(
+    stall: Stall, failed_order: str, chromium: Browser
+) -> None:
     async with visiting(chromium, stall.port, timezone_id="Asia/Tokyo", locale="en-GB") as page:
         await page.goto("/")
         time = page.locator("tbody time").first
@@ -64,10 +66,6 @@ async def test_times_are_told_in_the_viewers_zone(stall: Stall, failed_order: st
         await expect(page.locator("#zone")).to_have_text("Asia/Tokyo")
         assert (await time.get_attribute("title") or "").endswith(" UTC")
 
-
-async def test_without_script_all_can_be_read_and_done(
-    stall: Stall, failed_order: str, chromium: Browser
-) -> None:
     async with visiting(chromium, stall.port, java_script_enabled=False) as page:
         await page.goto(failed_order)
         await expect(page.get_by_role("heading", name="The order failed at shipping")).to_be_visible()
@@ -105,39 +103,36 @@ async def locked(client: Client, sqlite_database: Database, tmp_path: Path) -> A
         yield Stall(shop, port)
 
 
-async def test_a_viewer_signs_in_looks_and_can_do_nothing(locked: Stall, chromium: Browser) -> None:
+async def signed_in(page: Page, key: str) -> None:
+    await page.get_by_label("Key").fill(key)
+    await page.get_by_role("button", name="Sign in").click()
+
+
+async def test_a_viewer_signs_in_looks_and_can_do_nothing_and_is_told_when_signed_out(
+    locked: Stall, chromium: Browser
+) -> None:
     held = locked.shop.stage.hold("before charge")
     order = an_order()
     await locked.shop.client.submit(order)
     await held.reached()
     async with visiting(chromium, locked.port) as page:
         await page.goto(f"/orders/{order.order_id}")
-        await page.get_by_label("Key").fill(VIEWER_KEY)
-        await page.get_by_role("button", name="Sign in").click()
+        await signed_in(page, VIEWER_KEY)
         await expect(page.locator("h1")).to_have_text(order.order_id)
         answers = page.get_by_role("main").get_by_role("button", name=re.compile("^(?!Copy)"))
         await expect(answers).to_have_count(0)
         assert await page.evaluate("document.cookie") == ""
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_label("Key")).to_be_visible()
-        await page.get_by_label("Key").fill(OPERATOR_KEY)
-        await page.get_by_role("button", name="Sign in").click()
+        await signed_in(page, OPERATOR_KEY)
         await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         await page.goto(f"/orders/{order.order_id}")
         await expect(page.get_by_role("button", name="Cancel…")).to_be_visible()
-    held.let_go()
 
-
-async def test_who_is_signed_out_keeps_what_is_on_the_screen_and_is_told(
-    locked: Stall, chromium: Browser
-) -> None:
-    order = an_order()
-    await locked.shop.ended(await locked.shop.start(order))
-    async with profile(chromium, locked.port) as context:
+    async with profile(chromium, locked.port) as context:  # which complains of what it is refused
         page = await context.new_page()
         await page.goto(f"/orders/{order.order_id}")
-        await page.get_by_label("Key").fill(VIEWER_KEY)
-        await page.get_by_role("button", name="Sign in").click()
+        await signed_in(page, VIEWER_KEY)
         await expect(page.locator("h1")).to_have_text(order.order_id)
         await context.clear_cookies()
 
@@ -145,6 +140,6 @@ async def test_who_is_signed_out_keeps_what_is_on_the_screen_and_is_told(
         await expect(page.locator("h1")).to_have_text(order.order_id)
         await page.get_by_role("link", name="Sign in again").click()
         await expect(page.get_by_label("Key")).to_be_visible()
-        await page.get_by_label("Key").fill(VIEWER_KEY)
-        await page.get_by_role("button", name="Sign in").click()
+        await signed_in(page, VIEWER_KEY)
         await expect(page.locator("h1")).to_have_text(order.order_id)
+    held.let_go()

@@ -1,9 +1,11 @@
 """The benchmarks run, at sizes that measure nothing; bounds do not count there."""
 
+import json
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -35,6 +37,15 @@ async def running(
         await process.wait()
 
 
+async def planned(data: Path, file: Path, *profile: str) -> dict[str, Any]:
+    """In a process of its own, by the same program."""
+    with (data.parent / "planned").open("wb") as output:
+        program = ("-m", "benchmarks.measurements.plan.once", str(data), str(file), *profile)
+        process = await forked(*program, env=environment(), output=output)
+        assert await process.wait() == 0
+    return json.loads((data.parent / "planned").read_text())
+
+
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where they make their folders; empty again afterwards."""
@@ -42,6 +53,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ORDER_DATA_DIR", str(tmp_path / "not-here"))  # changes nothing
     for module in (stage, contest):
         monkeypatch.setattr(module, "running", running)
+    monkeypatch.setattr(plan, "_plan", planned)
     monkeypatch.setattr(orders, "REST_SECONDS", 0)  # nothing is measured, so nobody has to be at rest
     return tmp_path
 
@@ -49,7 +61,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.long
 async def test_the_four_contestants_in_turns(temporary: Path) -> None:
     said: list[str] = []
-    scale = OrderScale(alone=2, turns=1, crowd=1, in_flight=1, warm_up=1)
+    scale = OrderScale(alone=2, turns=1, crowd=1, in_flight=1, warm_up=0)
     result = await orders.measure(scale, said.append)
     assert result.holds
     assert len(said) == 5

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import pytest
 
 from order_system.domain.errors import DatabaseUnready
 from order_system.infra.database import Database
+from tests.fixtures.processes import at_once
+from tests.fixtures.processes.at_once import by_processes
 from tests.fixtures.processes.command_line import starter
 
 
@@ -76,19 +77,7 @@ async def test_a_book_from_before_gets_its_note_and_one_that_cannot_have_it_is_u
     assert await prepared(file) == book
 
 
-async def test_processes_that_prepare_a_new_book_at_once_agree_on_it(tmp_path: Path) -> None:
+def test_processes_that_prepare_a_new_book_at_once_agree_on_it(tmp_path: Path) -> None:
     file = tmp_path / "orders.db"
-    program = (
-        "import asyncio, sys; from order_system.infra.database import Database; "
-        "book = Database(sys.argv[1]); asyncio.run(book.prepare()); print(book.book)"
-    )
-
-    async def another() -> str:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", program, f"sqlite:///{file}"), stdout=asyncio.subprocess.PIPE
-        )
-        said, _ = await asyncio.wait_for(process.communicate(), 60)
-        return said.decode().strip()
-
-    books = await asyncio.gather(*(another() for _ in range(4)))
+    books = by_processes(4, at_once.prepared, f"sqlite:///{file}")
     assert set(books) == {(tmp_path / "orders.db.book").read_text().strip()}

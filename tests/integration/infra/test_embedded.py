@@ -103,19 +103,24 @@ async def test_ctrl_c_ends_that_wait(tmp_path: Path) -> None:
     await client.__aexit__(None, None, None)
 
 
-async def test_two_folders_are_two_servers_and_a_port_that_is_taken_is_left_alone(tmp_path: Path) -> None:
+async def test_two_folders_are_two_servers_and_a_port_that_is_taken_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They look for garbage as we say, or as the user does."""
+    monkeypatch.delenv("GOGC", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         wanted = taken.getsockname()[1]
-        async with (
-            EmbeddedServer(tmp_path / "a", port=wanted, ui_port=wanted) as first,
-            EmbeddedServer(tmp_path / "b", port=wanted, ui_port=wanted) as second,
-        ):
-            ports = {first.address, second.address, f"127.0.0.1:{wanted}"}
-            assert len(ports) == 3
-            assert first.ui_url is not None
-            assert first.ui_url != second.ui_url
-            told = [EmbeddedServer(tmp_path / "a").ui_at(each.address) for each in (first, second)]
-            assert told == [first.ui_url, None], "for commands that join none"
+        async with EmbeddedServer(tmp_path / "a", port=wanted, ui_port=wanted) as first:
+            monkeypatch.setenv("GOGC", "77")
+            async with EmbeddedServer(tmp_path / "b", port=wanted, ui_port=wanted) as second:
+                ports = {first.address, second.address, f"127.0.0.1:{wanted}"}
+                assert len(ports) == 3
+                assert first.ui_url is not None
+                assert first.ui_url != second.ui_url
+                told = [EmbeddedServer(tmp_path / "a").ui_at(each.address) for each in (first, second)]
+                assert told == [first.ui_url, None], "for commands that join none"
+                assert environment_of(first)["GOGC"] == GARBAGE["GOGC"]
+                assert environment_of(second)["GOGC"] == "77"
         assert EmbeddedServer(tmp_path / "a").ui_at(first.address) is None
 
 
@@ -167,17 +172,6 @@ def test_the_server_knows_each_key_of_its_tuning() -> None:
     program = Path(sysconfig.get_path("scripts"), "temporal")
     with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         assert [key for key in TUNING if content.find(key.encode()) < 0] == []
-
-
-async def test_it_looks_for_garbage_as_we_or_the_user_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("GOGC", raising=False)
-    async with embedded(tmp_path / "ours") as ours:
-        assert GARBAGE["GOGC"] == environment_of(ours)["GOGC"]
-    monkeypatch.setenv("GOGC", "77")
-    async with embedded(tmp_path / "theirs") as theirs:
-        assert environment_of(theirs)["GOGC"] == "77"
 
 
 def environment_of(server: EmbeddedServer) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +23,7 @@ from order_system.gateways.simulated import tables as world_tables
 from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.database.transactions import MIGRATIONS
+from tests.fixtures.processes.at_once import by_processes, migrated
 from tests.fixtures.steering.waiting import eventually
 
 METADATA = [book_tables.metadata, world_tables.metadata, intents.metadata]
@@ -32,20 +31,6 @@ PROCESSES = 2
 PATIENCE_SECONDS = 60
 MIGRATION_LOCK = 0x6F72646572
 """As in migrations/env.py, which only Alembic can import."""
-
-MIGRATE_WHEN_TOLD = """
-import asyncio, sys
-from order_system.infra.database import Database
-
-async def migrate():
-    database = Database(sys.argv[1])
-    await database.migrate()
-    await database.dispose()
-
-print("ready", flush=True)
-sys.stdin.readline()
-asyncio.run(migrate())
-"""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -156,26 +141,7 @@ async def test_migrating_leaves_logging_alone(empty_database: Database) -> None:
 
 
 def test_several_processes_migrate_the_same_empty_database(empty_url: str) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", MIGRATE_WHEN_TOLD, empty_url],
-            cwd=MIGRATIONS.parents[3],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(PROCESSES)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    errors = [process.communicate(timeout=60)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * PROCESSES, errors
+    assert by_processes(PROCESSES, migrated, empty_url) == [empty_url] * PROCESSES
 
 
 async def test_a_migration_waits_for_another_one_however_long_it_takes(

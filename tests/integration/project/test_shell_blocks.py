@@ -39,6 +39,9 @@ ROWS, COLUMNS = 60, 120
 
 SERVE = ".venv/bin/python starter.py serve --embedded"
 """Started once, for the blocks of all pages: it has the Temporal server that the others find and use."""
+SERVED_WITHOUT_KEYS = (
+    r"pages and API at (http://[0-9.:]+), .* without ORDER_WEB_KEYS everybody on it is an operator"
+)
 MAY_BE_RUN = (".venv/bin/python starter.py ", "curl ", "make demo")
 """Whatever else a block runs it must be marked: a test must not start `make test`."""
 
@@ -182,7 +185,7 @@ class Stage:
     def _where(self, server: subprocess.Popen[bytes], log: Path) -> str:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline and server.poll() is None:
-            if found := re.search(r"pages and API at (http://[0-9.:]+)", log.read_text(encoding="utf-8")):
+            if found := re.search(SERVED_WITHOUT_KEYS, log.read_text(encoding="utf-8")):
                 return found[1]
             select.select([], [], [], 0.1)
         raise AssertionError(f"`serve` is not up:\n{log.read_text(encoding='utf-8')}")

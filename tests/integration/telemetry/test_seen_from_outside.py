@@ -24,7 +24,7 @@ from tests.fixtures.processes.command_line import Running
 from tests.fixtures.processes.forwarding import LOOPBACK
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.steering.waiting import eventually
-from tests.fixtures.telemetry.watched import HELD, SECONDS, Watched, watching
+from tests.fixtures.telemetry.watched import HELD, MOST_IN_FULL, SECONDS, Watched, watching
 from tests.unit.project.test_metrics import panel_queries
 
 pytestmark = pytest.mark.long
@@ -202,7 +202,7 @@ async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_
     }
     assert [where for where, text in told.items() if found_in([text], watched.private)] == []
     mails = b"".join(watched.received.mails)
-    assert len(found_in([mails], watched.private)) >= len(said), "it finds what is there"
+    assert len(found_in([mails], watched.private)) > 2 * MOST_IN_FULL, "it finds what is there"
 
 
 async def test_a_port_that_is_taken_is_told_and_not_fought_for(watched: Watched, tmp_path: Path) -> None:

@@ -103,12 +103,11 @@ def put_back(folder: Path) -> None:
         file.rename(folder / file.name)
 
 
-@pytest.mark.parametrize(
-    ("taken", "processes"), [(moved_away, ()), (replaced, ("--processes", "2"))], ids=["one", "several"]
-)
+@pytest.mark.parametrize("taken", [moved_away, replaced])
 async def test_its_file_is_gone_so_it_stops_with_one_line_and_orders_wait(
-    client: Client, environment: dict[str, str], tmp_path: Path, taken: Taken, processes: tuple[str, ...]
+    client: Client, environment: dict[str, str], tmp_path: Path, taken: Taken
 ) -> None:
+    """One of several processes refuses to go on as any does (test_processes.py)."""
     folder, log = tmp_path / "data", tmp_path / "worker.log"
     environment["ORDER_DATA_DIR"] = str(folder)
     database = Database(f"sqlite:///{folder / 'orders.db'}")
@@ -116,7 +115,7 @@ async def test_its_file_is_gone_so_it_stops_with_one_line_and_orders_wait(
     book_id = database.book
     orders = OrderClient(client, SqlOrderBook(database), task_queue=task_queue_of(book_id))
     placed = [an_order() for _ in range(ORDERS)]
-    async with worker_process(log, *processes, ready=2 if processes else 1, **environment) as worker:
+    async with worker_process(log, **environment) as worker:
         await asyncio.gather(*map(orders.submit, placed))
         await database.dispose()
         await asyncio.to_thread(taken, folder)
@@ -124,7 +123,6 @@ async def test_its_file_is_gone_so_it_stops_with_one_line_and_orders_wait(
     [line] = last_words(log)
     assert "orders.db" in line
     assert "Traceback" not in log.read_text()
-    assert "ended unasked" not in log.read_text(), "starting again does not help"
     if taken is replaced:
         with closing(sqlite3.connect(folder / "orders.db")) as other:
             assert other.execute("SELECT count(*) FROM book_submissions").fetchone() == (0,)

@@ -18,7 +18,9 @@ from order_system.domain.errors import InvalidOrder, InvalidUsage
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
 from order_system.infra import process
+from order_system.testing import checking
 from tests.fixtures.processes.command_line import ROOT
+from tests.fixtures.processes.forked import Forked
 
 
 @pytest.mark.parametrize(
@@ -66,18 +68,6 @@ async def test_what_cannot_be_meant_is_told_in_one_line(arguments: list[str], to
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_compare_says_in_one_line_that_it_needs_a_clone() -> None:
-    installed = "import sys; sys.modules['examples'] = None; from order_system.cli.app import main; "
-    run = subprocess.run(
-        [sys.executable, "-c", installed + "main(['compare'])"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stderr == "starter.py: compare needs the folder `examples`: run starter.py in a clone\n"
-
-
 @pytest.mark.parametrize(("program", "missing"), [("starter.py", "cyclopts"), ("worker.py", "structlog")])
 def test_another_python_than_ours_is_told_in_one_line(program: str, missing: str) -> None:
     """Our own words say `python starter.py`, which may be the system's."""
@@ -107,28 +97,49 @@ def test_ctrl_c_is_as_quiet_while_the_interpreter_ends(monkeypatch: pytest.Monke
         signal.signal(signal.SIGINT, before)
 
 
-def test_the_list_of_gateways_tells_which_extra_brings_each_and_imports_none() -> None:
-    """Neither those that are there nor those that are not."""
-    bare = "import sys; sys.modules.update(stripe=None, aiosmtplib=None); "
-    listed = "from order_system.cli.app import main; main(['gateways', '--json']); main(['gateways']); "
-    imported = "print([name for name in ('httpx', 'jinja2') if name in sys.modules], file=sys.stderr)"
+NOT_IMPORTED = """
+import sys
+sys.modules.update(stripe=None, aiosmtplib=None)
+from order_system.cli.app import main
+
+def imported(*names):
+    print([name for name in names if name in sys.modules], file=sys.stderr)
+
+main(["--help"])
+imported("temporalio", "sqlalchemy")
+print("gateways:")
+main(["gateways", "--json"])
+main(["gateways"])
+imported("httpx", "jinja2")
+sys.modules["examples"] = None
+main(["compare"])
+"""
+
+
+def test_what_is_not_needed_is_not_imported_and_compare_needs_a_clone() -> None:
+    """The list tells which extra brings each gateway, and imports neither those that are there nor those that
+    are not."""
     run = subprocess.run(
-        [sys.executable, "-c", bare + listed + imported], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", NOT_IMPORTED], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert run.stderr == "[]\n"
-    document, end = json.JSONDecoder().raw_decode(run.stdout)
+    *imported, told = run.stderr.splitlines()
+    assert imported == ["[]", "[]"]
+    assert told == "starter.py: compare needs the folder `examples`: run starter.py in a clone"
+    listed = run.stdout.partition("gateways:\n")[2]
+    document, end = json.JSONDecoder().raw_decode(listed)
     ports = {each["setting"]: each for each in document}
     payments, mailer = ports["ORDER_PAYMENTS"], ports["ORDER_MAILER"]
     assert payments["there_are"] == mailer["there_are"] == ["http", "simulated"]
     assert payments["to_install"] == {"stripe": "pip install -e '.[stripe]'"}
     assert mailer["to_install"] == {"smtp": "pip install -e '.[smtp]'"}
-    assert "stripe: pip install -e '.[stripe]'" in run.stdout[end:]
+    assert "stripe: pip install -e '.[stripe]'" in listed[end:]
 
 
 async def test_a_pipe_carries_the_findings_of_a_check_and_not_how_far_it_was(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(screen, "SECONDS_BETWEEN_WORDS", 0)
+    monkeypatch.setattr(checking, "get_context", lambda _: Forked())
     monkeypatch.setenv("ORDER_LATENCY_MIN", "0")
     monkeypatch.setenv("ORDER_LATENCY_MAX", "0.001")
     await run_command(["gateways", "check", "mailer"])
@@ -179,15 +190,6 @@ async def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     for word in ("--embedded", "Exit codes", "ORDER_DATA_DIR", "TEMPORAL_ADDRESS", "compare", "audit"):
         assert word in shown
     assert max(map(len, shown.splitlines())) <= 80
-
-
-def test_help_waits_for_no_library_that_only_commands_need() -> None:
-    shown = "import sys; from order_system.cli.app import main; main(['--help']); "
-    loaded = "print([name for name in ('temporalio', 'sqlalchemy') if name in sys.modules], file=sys.stderr)"
-    run = subprocess.run(
-        [sys.executable, "-c", shown + loaded], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert run.stderr == "[]\n"
 
 
 @pytest.mark.parametrize("command", ["attention", "resolve", "retry", "give-up", "serve"])

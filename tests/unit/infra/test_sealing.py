@@ -1,6 +1,5 @@
 """The key ring, and what is sealed by it."""
 
-import asyncio
 import os
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from order_system.infra.sealing.codec import SealingCodec
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, KeySettings, open_ring, parse
 from order_system.infra.settings import PREFIX, load_settings
 from order_system.infra.temporal.connection import connect
-from tests.fixtures.processes.forked import forking_context
+from tests.fixtures.processes.at_once import by_processes, newest_by_month
 
 CLEAR = Payload(metadata={"encoding": b"json/plain"}, data=b'"Ada"')
 
@@ -163,15 +162,8 @@ async def test_a_file_that_is_being_replaced_gets_no_other_key_for_the_month(tmp
     assert file.read_text() == written
 
 
-def _newest_by_month(file: Path) -> str:
-    return asyncio.run(KeyFile(file, monthly=True).newest())[1].hex()
-
-
 def test_of_many_processes_one_makes_the_month_s_key(tmp_path: Path) -> None:
-    with forking_context().Pool(4) as processes:
-        newest = processes.map(_newest_by_month, [tmp_path / "keys"] * 12)
-
-    assert len(set(newest)) == 1
+    assert len(set(by_processes(4, newest_by_month, str(tmp_path / "keys")))) == 1
 
 
 # --- the setting ----------------------------------------------------------------------------------

@@ -77,22 +77,6 @@ async def test_a_fulfilled_order_shows_its_children_its_timeline_and_the_way_int
     assert "fulfilled 1" in orders.text
 
 
-async def test_a_refused_parcel_shows_the_reason_in_words_and_every_undo(
-    shop: WebShop, operator: AsyncClient
-) -> None:
-    shop.stage.fail("before dispatch", refused_parcel)
-    async with shop.open():
-        address = await submitted(operator, an_order())
-        page = await shows(operator, address, "The order failed at shipping")
-
-    assert "The carrier does not take the parcel. Everything that was done has been undone." in page.text
-    for words in ("label voided", "stock released", "refunded 1,059.97 USD"):
-        assert words in page.text
-    assert "undo of payment" in page.text
-    listed = seen(await operator.get("/", params={"status": "failed"}))
-    assert "shipping: the carrier does not take the parcel" in listed.text
-
-
 async def test_orders_are_filtered_by_status_id_batch_and_time(shop: WebShop, operator: AsyncClient) -> None:
     good, bad = an_order("PAGE-GOOD-1"), an_order("PAGE-BAD-1", payment_method="pm_card_declined")
     async with shop.open():
