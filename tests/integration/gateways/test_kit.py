@@ -3,7 +3,7 @@
 from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import Mock, patch
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,8 +11,9 @@ from order_system.domain.gateways import CapturesLater, PaymentGateway
 from order_system.gateways.loading import Port
 from order_system.testing import Options, Verdict, check, checking, policy
 from order_system.testing.checking import CheckedPort, Finding
-from order_system.testing.promises import WAYS, promises_of
+from order_system.testing.promises import promises_of
 from tests.fixtures.gateways import sound
+from tests.fixtures.gateways.rounds import fewer_rounds, folder_with_tables
 from tests.fixtures.gateways.strangers.sound import PAID
 from tests.fixtures.gateways.strangers.sound_goods import ON_HAND
 from tests.fixtures.peers.stripe import FakeStripe
@@ -46,8 +47,10 @@ def our_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command and the example below start their other process, and wait, as everybody does."""
+def quickly(monkeypatch: pytest.MonkeyPatch, sqlite_template: Path) -> None:
+    """The command and the example below start their other process, make the tables of their empty book, and
+    wait, as everybody does."""
+    monkeypatch.setattr(checking, "TemporaryDirectory", folder_with_tables(sqlite_template))
     monkeypatch.setattr(checking, "get_context", lambda _: Forked())
     for name in ("FOUND_BY_KEY", "ASK_AFTER"):
         monkeypatch.setattr(policy, name, [pause / 20 for pause in getattr(policy, name)[:4]])
@@ -76,10 +79,7 @@ async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pyt
 
 
 async def check_what_is_sound(port: CheckedPort, options: Options | None = None) -> list[Finding]:
-    """Each race once, and half as many cuts: those who look for a fault play all."""
-    cuts = policy.MOMENTS // 2
-    fewer = {name: (way, cuts if times == policy.MOMENTS else 1) for name, (way, times) in WAYS.items()}
-    with patch.dict(WAYS, fewer), patch.multiple(policy, RACES=1, MOMENTS=cuts):
+    with fewer_rounds():
         return await check(port, options)
 
 
