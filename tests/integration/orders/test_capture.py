@@ -39,7 +39,10 @@ def authorised_elsewhere(**changes: object) -> Order:
     return an_order(payment_method=f"authorised:pi_{next(_references)}", **changes)
 
 
-ORDERS = pytest.mark.parametrize("an_order_held_first", [held_first, authorised_elsewhere])
+ORDERS = pytest.mark.parametrize(
+    ("an_order_held_first", "flow"), [(held_first, Flow.PARALLEL), (authorised_elsewhere, Flow.SEQUENTIAL)]
+)
+"""Each in one flow. All four together are in each chaos run."""
 
 
 def held(statement: Statement, order: Order) -> list[str]:
@@ -64,7 +67,6 @@ def undo_of_payment(progress: OrderProgress) -> str | None:
 
 
 @ORDERS
-@pytest.mark.parametrize("flow", Flow)
 async def test_it_is_taken_right_before_the_parcel_goes(
     shop: Shop, an_order_held_first: Callable[..., Order], flow: Flow
 ) -> None:
@@ -85,7 +87,6 @@ async def test_it_is_taken_right_before_the_parcel_goes(
 
 
 @ORDERS
-@pytest.mark.parametrize("flow", Flow)
 async def test_an_order_that_fails_in_between_costs_nothing(
     shop: Shop, an_order_held_first: Callable[..., Order], flow: Flow
 ) -> None:
