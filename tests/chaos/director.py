@@ -174,7 +174,7 @@ class Director:
             if not nor_the_reconciler:
                 running = {each for each in running if not each.startswith(RECONCILIATION)}
             quiet = 0 if running or self._run.under_way.total() else quiet + 1
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS if quiet else 2 * LOOK_SECONDS)
 
     async def _until_the_schedule_rests(self) -> None:
         """A run of the reconciler that is under way is no order that was forgotten; but one that does not
