@@ -30,16 +30,18 @@ from tests.chaos.run import Run
 LOOK_SECONDS = 0.5
 QUIET_LOOKS = 3
 RECONCILED = 8
-"""Runs of the reconciler at most, when nothing else runs any more."""
 BATCH_WINDOW = 12
 
 
-async def run_plan(plan: Plan, arena: Arena, *, workers: int, in_flight: int, patience: float) -> Run:
-    """`patience`: seconds after which whatever is not quiet counts as unsettled."""
+async def run_plan(
+    plan: Plan, arena: Arena, *, workers: int, in_flight: int, patience: float, reconciled: int = RECONCILED
+) -> Run:
+    """`patience`: seconds after which whatever is not quiet counts as unsettled. `reconciled`: runs of the
+    reconciler at most, when nothing else runs any more."""
     plan.write(arena.stage.plan)
     arena.patient = plan.fails_nobody
     run = Run(plan, arena, await arena.temporal())
-    director = Director(run, in_flight)
+    director = Director(run, in_flight, reconciled)
     listening = asyncio.create_task(director.listener.listen())
     await director.submit_what_no_worker_sees()
     arena.start_workers(workers)
@@ -57,10 +59,11 @@ async def run_plan(plan: Plan, arena: Arena, *, workers: int, in_flight: int, pa
 
 
 class Director:
-    def __init__(self, run: Run, in_flight: int) -> None:
+    def __init__(self, run: Run, in_flight: int, reconciled: int) -> None:
         self._run = run
         self._arena = run.arena
         self._in_flight = in_flight
+        self._reconciled = reconciled
         self._planned = {order.order_id: order for order in run.plan.orders}
         self.listener = Listener(run, self.submit)
 
@@ -171,7 +174,7 @@ class Director:
             if not nor_the_reconciler:
                 running = {each for each in running if not each.startswith(RECONCILIATION)}
             quiet = 0 if running or self._run.under_way.total() else quiet + 1
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS if quiet else 2 * LOOK_SECONDS)
 
     async def _until_the_schedule_rests(self) -> None:
         """A run of the reconciler that is under way is no order that was forgotten; but one that does not
@@ -197,7 +200,7 @@ class Director:
     async def _reconcile(self) -> None:
         """Settles what was terminated and not submitted again, and what landed when nobody waited."""
         reconciler = self._arena.system.reconciler(self._run.temporal)
-        for _ in range(RECONCILED):
+        for _ in range(self._reconciled):
             report = await reconciler.report(await reconciler.start())
             if not report.unsettled:
                 return

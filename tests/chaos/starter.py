@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 
 from order_system.cli.options import CLEAN, INVALID, UNREACHABLE
 from order_system.intake.form import order_document
@@ -10,6 +9,7 @@ from tests.chaos.arena import ROOT
 from tests.chaos.orders import order_of
 from tests.chaos.plan import PlannedOrder
 from tests.chaos.run import Run, Said
+from tests.fixtures.processes.forking import standing_in
 
 
 async def submit_other_content(run: Run, planned: PlannedOrder) -> None:
@@ -20,8 +20,10 @@ async def submit_other_content(run: Run, planned: PlannedOrder) -> None:
     with run.busy_with(order.order_id):
         while True:
             async with run.arena.book_stays():
+                starting, needed = standing_in()
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, str(ROOT / "starter.py"), "submit", str(file), "--json"),
+                    *(*starting, str(ROOT / "starter.py"), "submit", str(file), "--json"),
+                    pass_fds=needed,
                     env=run.arena.environment(),
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.PIPE,

@@ -11,7 +11,7 @@ from order_system.domain.order import Capture, Flow
 from tests.chaos.cases import START, Blow, Fault, attempts_at, catalogue
 from tests.chaos.orders import order_of
 from tests.chaos.plan import BATCHES, SHORT_OF_A_CATALOGUE, Plan, draw_outages, draw_plan, read_faults
-from tests.chaos.plants import PLANTS
+from tests.chaos.plants import BEDS, grown
 from tests.chaos.points import (
     BOOK_CALLS,
     CLAIMED,
@@ -125,5 +125,5 @@ def test_a_run_in_which_nothing_happened_is_no_success() -> None:
 
 
 def test_every_planted_bug_still_fits_the_source(tmp_path: Path) -> None:
-    for plant in PLANTS:
-        plant.grow(tmp_path / plant.slug)
+    for number, bed in enumerate(BEDS):
+        grown(tmp_path / str(number), *bed)

@@ -12,7 +12,7 @@ from tests.properties import planted_bugs
 from tests.properties.bench import Bench, a_bench
 from tests.properties.order_machine import OrderMachine
 
-EXAMPLES_AMONG_ALL_OTHER_TESTS = 30
+EXAMPLES_AMONG_ALL_OTHER_TESTS = 20
 EXAMPLES_TO_FIND_A_BUG = 200
 SEEDS = (2, 3, 4, 5)
 """By the first of them each bug is found among the first lives, mostly: what Hypothesis draws goes by the

@@ -34,6 +34,12 @@ AFTER_THE_PIVOT = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def each_task_is_a_replay(shop: Shop) -> None:
+    """Without the worker's cache."""
+    shop.worker_options |= {"max_cached_workflows": 0}
+
+
 async def assert_cancelled(handle: Handle) -> None:
     with pytest.raises(WorkflowFailureError) as failure:
         await handle.result()

@@ -58,12 +58,11 @@ async def test_a_real_gateway_may_be_away_for_a_quarter_of_an_hour(
 
 
 @pytest.mark.long
-async def test_twelve_orders_outlast_the_book_for_two_minutes_and_a_gateway_for_five(
+async def test_six_orders_outlast_the_book_for_two_minutes_and_a_gateway_for_five(
     shop: Shop, time_skipping_env: WorkflowEnvironment
 ) -> None:
     shop.patience = policy.PATIENCE
-    shop.worker_options |= {"max_cached_workflows": 1_000}
-    orders = [an_order() for _ in range(12)]
+    orders = [an_order() for _ in range(6)]
     now = await time_skipping_env.get_current_time()
     shop.stage.away(BOOK_CALLS, now + timedelta(minutes=2), away)
     shop.stage.away(["buy_label"], now + timedelta(minutes=5), lambda: NotReached("connection refused"))

@@ -17,7 +17,7 @@ from order_system.domain.errors import NoticeRefused, OutOfStock, ShippingRefuse
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.listing import OrderSummary
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Order
+from order_system.domain.order import FirstAttempts, Order
 from order_system.domain.steps import Effect, Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.links import ProviderLinks
@@ -29,6 +29,8 @@ from tests.fixtures.shops.stuck import WAIT_SECONDS, an_order_stuck_at
 from tests.fixtures.steering.waiting import eventually
 
 HOUR = timedelta(hours=1)
+LOCAL = FirstAttempts.LOCAL
+"""Takes the server less; what is looked at comes after."""
 
 
 async def listed(shop: Shop, number: int) -> list[Concern]:
@@ -48,7 +50,9 @@ async def answered(shop: Shop, chosen: list[str], action: Action, note: str = ""
     return {each.chosen: each for each in told.rows}
 
 
-async def test_a_stuck_undo_has_money_customer_charge_key_tries_and_the_providers_page(shop: Shop) -> None:
+async def test_a_stuck_undo_has_all_that_a_hand_needs_and_is_handled_by_one_note_for_each_step_that_is_chosen(
+    shop: Shop,
+) -> None:
     shop.attention = type(shop.attention)(
         shop.temporal,
         shop.book,
@@ -58,11 +62,15 @@ async def test_a_stuck_undo_has_money_customer_charge_key_tries_and_the_provider
         links=ProviderLinks.model_validate({"payments_link": "https://pay.example/{reference}"}),
     )
     async with shop.open():
-        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
-        [stuck] = await listed(shop, 1)
+        order, another = [(await an_order_stuck_at(shop, Step.PAYMENT))[0] for _ in range(2)]
+        stuck, _ = await listed(shop, 2)
         ref = (await shop.book.find([order.order_id]))[order.order_id].ref
         charge = (await shop.book.journal(ref))[Effect.CHARGE]
-        await handle.terminate()
+        chosen = [f"{order.order_id}:payment", f"{another.order_id}:inventory"]
+        without_note = await answered(shop, chosen, Action.RESOLVE)
+        told = await answered(shop, chosen, Action.RESOLVE, "refunded by hand, ticket 123")
+        await shop.ended(shop.handle(order))
+        await shop.handle(another).terminate()
 
     assert (stuck.kind, stuck.amount, stuck.currency) == (ConcernKind.STUCK_UNDO, "1059.97", "USD")
     assert stuck.money == "1,059.97 USD"
@@ -81,21 +89,42 @@ async def test_a_stuck_undo_has_money_customer_charge_key_tries_and_the_provider
     seen_by_viewers = stuck.masked().model_dump_json()
     assert "Ada" not in seen_by_viewers
     assert "ada@example.com" not in seen_by_viewers
+    assert "note must say what was done" in without_note[chosen[0]].detail
+    assert [told[each].accepted for each in chosen] == [True, False]
+    assert "waits for nothing of that kind" in told[chosen[1]].detail
 
 
-async def test_the_oldest_comes_first_with_sums_by_currency(shop: Shop) -> None:
-    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
-    orders = [an_order(hold_on_failure=HOUR), an_order(hold_on_failure=HOUR, currency="EUR")]
-    orders.append(an_order(hold_on_failure=HOUR, lines=orders[0].lines[1:]))
+async def test_the_oldest_comes_first_with_sums_by_currency_and_lists_tell_what_stopped_it_and_a_note(
+    shop: Shop,
+) -> None:
+    lists = OrderLists(SqlOrderBook(shop.book.database), shop.temporal, shop.task_queue)
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"), times=3)
+    shop.stage.fail("before send", lambda: NoticeRefused("no such mailbox"))
+    orders = [
+        an_order(first_attempts=LOCAL, hold_on_failure=HOUR),
+        an_order(first_attempts=LOCAL, hold_on_failure=HOUR, currency="EUR"),
+    ]
+    orders.append(an_order(first_attempts=LOCAL, hold_on_failure=HOUR, lines=orders[0].lines[1:]))
+    noted, rows = an_order(), dict[str, OrderSummary]()
     async with shop.open():
         for order in orders:
             await start_and_hold(shop, order)
+        await (await shop.start(noted)).result()
         held = await listed(shop, 3)
+
+        async def waits() -> bool:
+            rows.update({row.order_id: row for row in (await lists.orders()).rows})
+            return rows[orders[0].order_id].status is OrderStatus.NEEDS_ATTENTION
+
+        await eventually(waits, WAIT_SECONDS, "the list to know that it waits")
         for order in orders:
             await shop.handle(order).terminate()
     assert [each.order_id for each in held] == [order.order_id for order in orders]
     assert sums_of(held) == ["3 held: 1,119.95 USD, 1,059.97 EUR"]
     assert {receipt.effect for receipt in held[0].receipts} >= {Effect.CHARGE, Effect.RESERVE, Effect.LABEL}
+    assert rows[orders[0].order_id].reason == "ShippingRefused: on strike (dispatch, attempt 1)"
+    assert (rows[noted.order_id].status, rows[noted.order_id].reason) == (OrderStatus.FULFILLED, None)
+    assert rows[noted.order_id].note == "the notice was not sent"
 
 
 async def start_and_hold(shop: Shop, order: Order) -> None:
@@ -107,9 +136,11 @@ async def start_and_hold(shop: Shop, order: Order) -> None:
     await eventually(is_held, WAIT_SECONDS, "the hold")
 
 
-async def test_who_is_on_it_is_told_until_the_matter_is_another_also_without_a_worker(shop: Shop) -> None:
+async def test_who_is_on_it_is_told_until_the_matter_is_another_also_without_a_worker(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
-    order = an_order(hold_on_failure=HOUR)
+    order = an_order(first_attempts=LOCAL, hold_on_failure=HOUR)
     async with shop.open():
         await shop.start(order)
         await listed(shop, 1)
@@ -135,14 +166,18 @@ async def test_who_is_on_it_is_told_until_the_matter_is_another_also_without_a_w
 
         await eventually(another, WAIT_SECONDS, "its undo to be stuck")
         [stuck] = await listed(shop, 1)
-        await shop.handle(order).terminate()
     assert stuck.taken_by is None, "that is another matter"
+    monkeypatch.setattr(infra_policy, "CHOSEN", timedelta(seconds=2))
+    nobody = await answered(shop, [order.order_id], Action.CANCEL)
+    await shop.handle(order).terminate()
+    assert "nobody has answered in time" in nobody[order.order_id].detail
 
 
 async def test_one_answer_to_many_tells_of_each_what_came_of_it(shop: Shop) -> None:
     """One is held, one has failed, one is fulfilled, and one there is not."""
     shop.stage.fail("before reserve", lambda: OutOfStock("none is left"), times=2)
-    held, failed, fulfilled = an_order(hold_on_failure=HOUR), an_order(), an_order()
+    held = an_order(first_attempts=LOCAL, hold_on_failure=HOUR)
+    failed, fulfilled = (an_order(first_attempts=LOCAL) for _ in range(2))
     async with shop.open():
         await start_and_hold(shop, held)
         await shop.ended(await shop.start(failed))
@@ -160,34 +195,6 @@ async def test_one_answer_to_many_tells_of_each_what_came_of_it(shop: Shop) -> N
     assert "there is no order NOBODY-1" in told["NOBODY-1"].detail
     assert cancelled[held.order_id] == Came(chosen=held.order_id, accepted=False, detail="already closed")
     await shop.assert_clean()
-
-
-async def test_what_is_stuck_is_handled_by_one_note_for_each_step_that_is_chosen(shop: Shop) -> None:
-    async with shop.open():
-        stuck = [(await an_order_stuck_at(shop, Step.PAYMENT))[0] for _ in range(2)]
-        await listed(shop, 2)
-        chosen = [f"{stuck[0].order_id}:payment", f"{stuck[1].order_id}:inventory"]
-        without_note = await answered(shop, chosen, Action.RESOLVE)
-        told = await answered(shop, chosen, Action.RESOLVE, "refunded by hand, ticket 123")
-        await shop.ended(shop.handle(stuck[0]))
-        await shop.handle(stuck[1]).terminate()
-    assert "note must say what was done" in without_note[chosen[0]].detail
-    assert [told[each].accepted for each in chosen] == [True, False]
-    assert "waits for nothing of that kind" in told[chosen[1]].detail
-
-
-async def test_an_answer_that_nobody_takes_does_not_keep_the_others(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(infra_policy, "CHOSEN", timedelta(seconds=2))
-    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
-    order = an_order(hold_on_failure=HOUR)
-    async with shop.open():
-        await shop.start(order)
-        await listed(shop, 1)
-    told = await answered(shop, [order.order_id], Action.CANCEL)
-    await shop.handle(order).terminate()
-    assert "nobody has answered in time" in told[order.order_id].detail
 
 
 async def test_a_refund_whose_first_transaction_does_not_come_through_needs_attention(
@@ -225,25 +232,3 @@ async def test_what_the_server_has_forgotten_cannot_be_run_again(shop: Shop) -> 
     await eventually(is_gone, 2 * WAIT_SECONDS, "Temporal to forget it")
     told = (await answered(shop, [order.order_id], Action.RETRY))[order.order_id]
     assert (told.accepted, "has forgotten what" in told.detail) == (False, True)
-
-
-async def test_lists_tell_what_stopped_those_that_wait_and_a_note(shop: Shop) -> None:
-    lists = OrderLists(SqlOrderBook(shop.book.database), shop.temporal, shop.task_queue)
-    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"), times=1)
-    shop.stage.fail("before send", lambda: NoticeRefused("no such mailbox"))
-    held, noted = an_order(hold_on_failure=HOUR), an_order()
-    rows: dict[str, OrderSummary] = {}
-    async with shop.open():
-        await start_and_hold(shop, held)
-        await (await shop.start(noted)).result()
-        await listed(shop, 1)
-
-        async def waits() -> bool:
-            rows.update({row.order_id: row for row in (await lists.orders()).rows})
-            return rows[held.order_id].status is OrderStatus.NEEDS_ATTENTION
-
-        await eventually(waits, WAIT_SECONDS, "the list to know that it waits")
-        await shop.handle(held).terminate()
-    assert rows[held.order_id].reason == "ShippingRefused: on strike (dispatch, attempt 1)"
-    assert (rows[noted.order_id].status, rows[noted.order_id].reason) == (OrderStatus.FULFILLED, None)
-    assert rows[noted.order_id].note == "the notice was not sent"

@@ -60,40 +60,32 @@ async def test_a_retry_does_not_wait_for_the_pause_between_attempts(shop: Shop, 
     await shop.assert_clean()
 
 
-async def test_a_retry_that_fails_is_stuck_again(shop: Shop) -> None:
+async def test_a_retry_that_fails_is_stuck_again_and_while_it_runs_a_person_may_say_that_it_was_handled(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not retry it once more; and a reset order finds what was handled."""
     async with shop.open():
         order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
         await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
         await stuck(shop, order, Step.PAYMENT)
-        shop.stage.mend()
-        await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
-        await ended(shop, handle)
-    assert shop.stage.calls["before refund"] == 3
-    (await shop.accounts(order)).assert_undone()
-
-
-async def test_while_it_is_tried_again_a_person_may_say_that_it_was_handled_and_not_retry_it_once_more(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with shop.open():
-        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
         monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(hours=1))
         await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
-        await eventually(lambda: tried(shop, "refund", 2), WAIT_SECONDS, "the retry")
+        await eventually(lambda: tried(shop, "refund", 3), WAIT_SECONDS, "the retry")
         [undo] = [each for each in (await shop.progress(order)).undos if each.step is Step.PAYMENT]
         with pytest.raises(WorkflowUpdateFailedError) as refused:
             await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
         receipt = await resolve(handle, resolution(Step.PAYMENT))
         await ended(shop, handle)
+        await reset(shop, order, task=0)
+        await ended(shop, shop.handle(order))
+        found = {each.step: each.status for each in (await shop.progress(order)).undos}
 
     assert (undo.status, undo.may_be_handled) == (UndoState.PENDING, True)
     assert "is being tried again" in str(refused.value.cause)
-    assert receipt.result == AnswerResult.HANDLED
-    assert shop.stage.calls["before refund"] == 2
-    assert [answer for answer, _, _ in await answers(shop, order)] == [
-        AnsweredAs.RETRY_UNDO,
-        AnsweredAs.HANDLED,
-    ]
+    assert (receipt.result, found[Step.PAYMENT]) == (AnswerResult.HANDLED, UndoState.HANDLED)
+    assert shop.stage.calls["before refund"] == 3
+    told = [answer for answer, _, _ in await answers(shop, order)]
+    assert told == [AnsweredAs.RETRY_UNDO, AnsweredAs.RETRY_UNDO, AnsweredAs.HANDLED]
     await shop.assert_clean()
 
 
@@ -180,21 +172,6 @@ async def the_undo_was_told_to_stop(handle: Handle) -> None:
     await eventually(told, WAIT_SECONDS, "the cancel of the undo")
 
 
-async def test_a_reset_order_finds_what_was_handled(shop: Shop) -> None:
-    async with shop.open():
-        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
-        await resolve(handle, resolution(Step.PAYMENT))
-        await ended(shop, handle)
-        await reset(shop, order, task=0)
-        again = shop.handle(order)
-        await ended(shop, again)
-        undos = {each.step: each.status for each in (await shop.progress(order)).undos}
-
-    assert undos[Step.PAYMENT] == UndoState.HANDLED
-    assert shop.stage.calls["before refund"] == 1
-    await shop.assert_clean()
-
-
 async def test_a_parcel_that_is_gone_and_whose_commit_never_works_is_ended_by_a_person(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,16 +235,3 @@ async def test_an_undo_that_meets_what_only_a_newer_version_knows_is_tried_again
     assert await status_in_book(shop, order) is SubmissionStatus.FAILED
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
-
-
-async def test_an_order_whose_history_is_nearly_full_takes_only_what_ends_the_waiting(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(policy, "RETRIES_HISTORY_EVENTS", 10)
-    async with shop.open():
-        _, handle = await an_order_stuck_at(shop, Step.PAYMENT)
-        with pytest.raises(WorkflowUpdateFailedError) as refused:
-            await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
-        assert "its history is nearly full" in str(refused.value.cause)
-        assert (await resolve(handle, resolution(Step.PAYMENT))).result == AnswerResult.HANDLED
-        await ended(shop, handle)

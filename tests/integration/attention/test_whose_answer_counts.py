@@ -90,9 +90,12 @@ async def test_an_order_that_was_never_paid_cannot_have_been_dispatched(shop: Sh
     assert await answers(shop, order) == []
 
 
-async def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_trace(shop: Shop) -> None:
+async def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_trace_and_of_two_people_one_is_heard(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose update, sent again, gets the same receipt."""
     async with shop.open():
-        _, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
         length = (await handle.fetch_history()).events[-1].event_id
         for answer, why in (
             (resolution(Step.INVENTORY), "the undo of inventory has ended: stock released"),
@@ -113,33 +116,26 @@ async def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_trace(shop: S
         with pytest.raises(WorkflowUpdateFailedError) as refused:
             await handle.execute_update(OrderFulfillmentWorkflow.retry_step, StepRetry(who="ada"))
         assert "is not held: its undo of payment is stuck, and `resolve` answers" in str(refused.value.cause)
+        with monkeypatch.context() as nearly_full:
+            nearly_full.setattr(policy, "RETRIES_HISTORY_EVENTS", 10)
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
+        assert "its history is nearly full" in str(refused.value.cause)
         assert (await handle.fetch_history()).events[-1].event_id == length
-        await resolve(handle, resolution(Step.PAYMENT))
-        await ended(shop, handle)
-
-
-async def test_of_two_people_only_the_first_is_heard(shop: Shop) -> None:
-    async with shop.open():
-        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        tickets = {"ticket-1": "ada@desk-1", "ticket-2": "bob@desk-2"}
         outcomes = await asyncio.gather(
-            resolve(handle, resolution(Step.PAYMENT)),
-            resolve(handle, resolution(Step.PAYMENT, who="bob@desk-2")),
+            *(
+                resolve(handle, resolution(Step.PAYMENT, who=who), id=ticket)
+                for ticket, who in tickets.items()
+            ),
             return_exceptions=True,
         )
+        [first] = [each for each in outcomes if isinstance(each, AnswerReceipt)]
+        [_] = [each for each in outcomes if isinstance(each, WorkflowUpdateFailedError)]
+        heard = list(tickets)[outcomes.index(first)]
+        assert await resolve(handle, resolution(Step.PAYMENT), id=heard) == first
         await ended(shop, handle)
-    heard = [each for each in outcomes if isinstance(each, AnswerReceipt)]
-    refused = [each for each in outcomes if isinstance(each, WorkflowUpdateFailedError)]
-    assert (len(heard), len(refused)) == (1, 1)
-    assert len(await answers(shop, order)) == 1
-
-
-async def test_the_same_update_sent_again_gets_the_same_receipt(shop: Shop) -> None:
-    async with shop.open():
-        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
-        first = await resolve(handle, resolution(Step.PAYMENT), id="ticket-123")
-        assert await resolve(handle, resolution(Step.PAYMENT), id="ticket-123") == first
-        await ended(shop, handle)
-    assert len(await answers(shop, order)) == 1
+    assert [who for _, who, _ in await answers(shop, order)] == [tickets[heard]]
 
 
 async def test_an_undo_that_is_not_stuck_takes_no_answer(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from order_system.batches.files import OrderFiles
 from order_system.book.batches import SqlBatchBook
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.batch import BatchProgress, BatchRequest
+from order_system.domain.order import FirstAttempts
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
@@ -65,9 +66,8 @@ class Scene:
     async def start_batch(self) -> None:
         file = write_orders(self.folder / "orders.csv", [row(f"KILL-{n:03d}") for n in range(ORDERS)])
         reference = await OrderFiles([str(self.folder)]).inspect(str(file))
-        await (await self.batches()).start(
-            BatchRequest(name="kill", file=reference, window=WINDOW, page_bytes=400)
-        )
+        how = {"window": WINDOW, "page_bytes": 400, "first_attempts": FirstAttempts.LOCAL}
+        await (await self.batches()).start(BatchRequest(name="kill", file=reference, **how))
 
     async def fulfilled(self) -> int:
         records = await self.book.find([f"KILL-{n:03d}" for n in range(ORDERS)])

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from order_system.domain import policy
 from order_system.domain.batch import BatchProgress, BatchStatus
 from order_system.domain.ids import batch_workflow_id
+from order_system.domain.order import FirstAttempts
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
 from tests.fixtures.shops.slow_starts import LET_GO, SlowStarts
@@ -39,7 +40,8 @@ async def started(shop: BatchShop, folder: Path, name: str, orders: int) -> list
     ids = [f"{name}-{number:03d}" for number in range(orders)]
     rows = [row(each, card="pm_card_ok" if at < 2 else "pm_card_declined") for at, each in enumerate(ids)]
     file = write_orders(folder / "orders.csv", rows)
-    await shop.batches.start(await shop.request(name, file, window=2, continue_after_events=EVENTS))
+    how = {"window": 2, "continue_after_events": EVENTS, "first_attempts": FirstAttempts.LOCAL}
+    await shop.batches.start(await shop.request(name, file, **how))
     return ids
 
 

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.app import run_command
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidSettings
-from order_system.domain.order import Order
+from order_system.domain.order import FirstAttempts, Order
 from order_system.infra.logs import configure_logging, log_file
 from order_system.infra.sealing.ring import KeyFile
 from order_system.infra.settings import load_settings
@@ -35,7 +36,8 @@ async def _chunks(path: Path) -> AsyncGenerator[bytes]:
 
 
 async def _run(system: OrderSystem, address: str, batch: str, orders: list[Order]) -> None:
-    """Half of them by hand, half by an uploaded file."""
+    """Half of them by hand, half by an uploaded file; most of them with first attempts as local activities,
+    whose markers, too, have what was answered."""
     temporal = await connect(address)
     async with system.serving(temporal):
         client, batches = system.client(temporal), system.batch_client(temporal)
@@ -44,8 +46,11 @@ async def _run(system: OrderSystem, address: str, batch: str, orders: list[Order
         file = write_orders(system.settings.data_dir / f"{batch}.csv", rows)
         async with Uploads(system.settings.uploads).received(batch, _chunks(file)) as upload:
             lasting = str(await upload.keep())
-        await batches.start(BatchRequest(name=batch, file=await system.files.inspect(lasting)))
-        await asyncio.gather(*map(client.submit, by_hand))
+        file_of_batch = await system.files.inspect(lasting)
+        await batches.start(BatchRequest(name=batch, file=file_of_batch, first_attempts=FirstAttempts.LOCAL))
+        how = cycle(FirstAttempts)
+        by_turns = (order.model_copy(update={"first_attempts": next(how)}) for order in by_hand)
+        await asyncio.gather(*map(client.submit, by_turns))
         async for progress in batches.watch(batch):
             assert progress.counts.rejected == 0
         async for _ in client.watch([order.order_id for order in by_hand]):

@@ -14,7 +14,7 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.domain.gateways import Statement
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Order
+from order_system.domain.order import FirstAttempts, Order
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from order_system.infra.temporal.embedded import EmbeddedServer
@@ -31,8 +31,10 @@ SECONDS = 180
 
 
 def the_order(number: int) -> Order:
-    """Every sixth is declined, has no stock, or is refused at the hand-over; so is one that is cancelled."""
-    order = an_order(f"CHAOS-HTTP-{number:02d}")
+    """Every sixth is declined, has no stock, or is refused at the hand-over; so is one that is cancelled. Of
+    two of a kind one makes its first attempts as local activities."""
+    first = tuple(FirstAttempts)[number // 6 % 2]
+    order = an_order(f"CHAOS-HTTP-{number:02d}", first_attempts=first)
     nowhere = order.shipping_address.model_copy(update={"postal_code": "00001"})
     lines = (order.lines[0].model_copy(update={"sku": "OUT-OF-STOCK"}),)
     changes = {

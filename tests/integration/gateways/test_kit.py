@@ -3,7 +3,8 @@
 from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import Mock, patch
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,8 +12,9 @@ from order_system.domain.gateways import CapturesLater, PaymentGateway
 from order_system.gateways.loading import Port
 from order_system.testing import Options, Verdict, check, checking, policy
 from order_system.testing.checking import CheckedPort, Finding
-from order_system.testing.promises import WAYS, promises_of
+from order_system.testing.promises import promises_of
 from tests.fixtures.gateways import sound
+from tests.fixtures.gateways.rounds import fewer_rounds, folder_with_tables
 from tests.fixtures.gateways.strangers.sound import PAID
 from tests.fixtures.gateways.strangers.sound_goods import ON_HAND
 from tests.fixtures.peers.stripe import FakeStripe
@@ -46,8 +48,10 @@ def our_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command and the example below start their other process, and wait, as everybody does."""
+def quickly(monkeypatch: pytest.MonkeyPatch, sqlite_template: Path) -> None:
+    """The command and the example below start their other process, make the tables of their empty book, and
+    wait, as everybody does."""
+    monkeypatch.setattr(checking, "TemporaryDirectory", folder_with_tables(sqlite_template))
     monkeypatch.setattr(checking, "get_context", lambda _: Forked())
     for name in ("FOUND_BY_KEY", "ASK_AFTER"):
         monkeypatch.setattr(policy, name, [pause / 20 for pause in getattr(policy, name)[:4]])
@@ -75,16 +79,13 @@ async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pyt
     await keeps_all(port, Options(on_hand=10_000_000, paid="ch_kit"))
 
 
-async def check_what_is_sound(port: CheckedPort, options: Options | None = None) -> list[Finding]:
-    """Each race once, and half as many cuts: those who look for a fault play all."""
-    cuts = policy.MOMENTS // 2
-    fewer = {name: (way, cuts if times == policy.MOMENTS else 1) for name, (way, times) in WAYS.items()}
-    with patch.dict(WAYS, fewer), patch.multiple(policy, RACES=1, MOMENTS=cuts):
-        return await check(port, options)
+async def check_what_is_sound(port: CheckedPort, *options: Options, **told: Any) -> list[Finding]:
+    with fewer_rounds():
+        return await check(port, *options, **told)
 
 
-async def keeps_all(port: CheckedPort, options: Options) -> None:
-    findings = await check_what_is_sound(port, options)
+async def keeps_all(port: CheckedPort, options: Options, **told: Any) -> None:
+    findings = await check_what_is_sound(port, options, **told)
     told = [each for each in findings if each.verdict is not Verdict.KEPT]
     assert [each for each in told if not each.promise.endswith(NOT_MET)] == []
     assert [each.promise for each in findings] == names_of(port, offered_by(port))
@@ -122,11 +123,10 @@ async def test_payments_by_stripe_keep_all(fake: FakeStripe, monkeypatch: pytest
     paid = (await fake.post("payment_intents", **of_a_shop))["id"]
     authorised = ",".join([await fake.authorised(1990) for _ in range(21)])
     options = Options(declined="pm_card_chargeCustomerFail", paid=paid, authorised=authorised)
-    await keeps_all("payments", options)
+    await keeps_all("payments", options, found=lambda _: fake.forget())  # what was judged
     held = [each for each in await fake.all_of("payment_intents") if each["status"] == "requires_capture"]
     assert [each for each in held if each["metadata"]] == [], "but what it did not come to take over"
-    broken = of(await check("mailer"), Verdict.BROKEN)
-    assert broken == []
+    assert of(await check("mailer"), Verdict.BROKEN) == []
 
 
 @pytest.mark.parametrize("gateway", ["payments_elsewhere", "payments_flaky", *PORTS[1:]])

@@ -1,4 +1,4 @@
-"""Thirty orders paid by Stripe in rough weather, their worker killed: Stripe's lists equal the book."""
+"""Fifty orders paid by Stripe in rough weather, their worker killed: Stripe's lists equal the book."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from temporalio.client import Client
 from order_system.audit.report import audit
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.order import Capture, Order, OrderLine, PaymentReceipt
+from order_system.domain.order import Capture, FirstAttempts, Order, OrderLine, PaymentReceipt
 from order_system.domain.steps import Effect
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.world import SimulatedWorld
@@ -33,10 +33,13 @@ ON_DISPATCH, AUTHORISED = 1, 2
 async def fifty(fake: FakeStripe) -> AsyncIterator[Order]:
     """Of ten: six go well, one each is declined, would have to be confirmed, has no stock, has no address. Of
     each of these, some are charged at once, some are captured on dispatch, and of some, whose card is a good
-    one, a checkout has authorised it."""
+    one, a checkout has authorised it; and some make their first attempts as local activities."""
     card_to_confirm = await fake.card("4000002500003155")
     for number in range(ORDERS):
-        order = an_order(f"STRIPE-{number:02d}", payment_method="pm_card_visa", tax=number)
+        first = tuple(FirstAttempts)[(number + number // 10) % 2]
+        order = an_order(
+            f"STRIPE-{number:02d}", payment_method="pm_card_visa", tax=number, first_attempts=first
+        )
         if number // 10 == ON_DISPATCH:
             order = order.model_copy(update={"capture": Capture.ON_DISPATCH})
         match number % 10:

@@ -1,7 +1,6 @@
 """A fulfilled order gives money back after the fact: once, never too much, or by a person."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -19,15 +18,6 @@ from tests.fixtures.shops.stuck import WAIT_SECONDS, has_been_tried, resolution,
 from tests.fixtures.steering.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("calls_may_be_held")
-
-
-@pytest.fixture
-async def order(shop: Shop) -> AsyncGenerator[Order]:
-    """1,059.97 USD, fulfilled, with a worker for the length of the test."""
-    order = an_order()
-    async with shop.open():
-        await (await shop.start(order)).result()
-        yield order
 
 
 async def test_a_part_a_line_and_the_rest(shop: Shop, order: Order) -> None:

@@ -1,6 +1,5 @@
 """What was given back, or paid, without us: noted, told by the audit, or for a person."""
 
-from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import pytest
@@ -16,15 +15,6 @@ from tests.fixtures.shops.refunds import give_back, refunded, resolved, states, 
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import WAIT_SECONDS
 from tests.fixtures.steering.waiting import eventually
-
-
-@pytest.fixture
-async def order(shop: Shop) -> AsyncGenerator[Order]:
-    """1,059.97 USD, fulfilled, with a worker for the length of the test."""
-    order = an_order()
-    async with shop.open():
-        await (await shop.start(order)).result()
-        yield order
 
 
 async def test_a_refund_made_at_the_provider_is_red_until_it_is_noted(shop: Shop, order: Order) -> None:
