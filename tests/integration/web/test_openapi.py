@@ -5,44 +5,17 @@ import asyncio
 from typing import Any
 
 import pytest
-import schemathesis
 from httpx import AsyncClient
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from schemathesis import Case, GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    ignored_auth,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
 
 from order_system.domain.ids import order_workflow_id
 from order_system.web import examples
 from order_system.web.examples import EXAMPLES
 from tests.fixtures.shops.batch_shop import row
 from tests.fixtures.shops.shop import an_order
-from tests.fixtures.web.web import AS_OPERATOR, WebShop, document
+from tests.fixtures.web.web import WebShop, document
 
-EXAMPLES_OF_EACH = {GenerationMode.POSITIVE: 4, GenerationMode.NEGATIVE: 3}
 WAIT_SECONDS = 60
-CALL_SECONDS = 60
-CHECKS: list[Any] = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-    response_headers_conformance,
-]
-"""Without the rule that data which fits the schema is taken: that an order's total is its sum, or that there
-is a batch of that name, is more than a schema says."""
-ONCE: list[Any] = [ignored_auth, unsupported_method]
-"""Checks that make requests of their own: once for each operation is enough."""
 
 
 @pytest.fixture
@@ -51,6 +24,8 @@ def description(shop: WebShop) -> dict[str, Any]:
 
 
 async def test_answers_are_what_the_document_says(shop: WebShop) -> None:
+    from tests.fixtures.web.asking import ask_everything
+
     order = an_order("OPENAPI-001")
     async with shop.open(), shop.on_a_port() as port:
         async with shop.browsing() as browser:
@@ -62,47 +37,6 @@ async def test_answers_are_what_the_document_says(shop: WebShop) -> None:
         url = f"http://127.0.0.1:{port}/api/openapi.json"
         asked = await asyncio.to_thread(ask_everything, url, order.order_id)
     assert asked >= 17
-
-
-def ask_everything(url: str, order_id: str) -> int:
-    """In a thread of its own: the app answers in this process's event loop. How many operations there are."""
-    schema = schemathesis.openapi.from_url(url, headers=AS_OPERATOR)
-    # Any text, which is what UTF-8 can write: to find out which signs that are takes as long as to ask.
-    schema.config.generation.codec = None
-    operations = [result.ok() for result in schema.get_all_operations()]
-    for operation in operations:
-        takes_something = any(True for _ in operation.iter_parameters()) or bool(operation.body)
-        for mode, number in EXAMPLES_OF_EACH.items():
-            if mode is GenerationMode.NEGATIVE and not takes_something:
-                continue  # there is nothing that can be wrong with it
-            known = {"order_id": order_id, "name": "openapi", "form": "csv", "event_id": examples.EVENT}
-            ask(operation, mode, number, known)
-    return len(operations)
-
-
-def ask(operation: Any, mode: GenerationMode, number: int, known: dict[str, str]) -> None:
-    """Every other request is about something that is there."""
-    checks = CHECKS if mode is GenerationMode.POSITIVE else [*CHECKS, negative_data_rejection]
-    first = True
-
-    @settings(
-        max_examples=number,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=operation.as_strategy(generation_mode=mode), is_known=st.booleans())
-    def answers(case: Case, is_known: bool) -> None:
-        nonlocal first
-        if is_known and mode is GenerationMode.POSITIVE:
-            case.path_parameters.update({name: known[name] for name in case.path_parameters})
-        response = case.call(headers=AS_OPERATOR, timeout=CALL_SECONDS)
-        case.validate_response(response, checks=[*checks, *(ONCE if first else [])], headers=AS_OPERATOR)
-        first = False
-
-    answers()
 
 
 # --- how it reads ---------------------------------------------------------------------------------
