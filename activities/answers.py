@@ -31,8 +31,9 @@ class AnswerActivities:
     @activity.defn(name="settle_by_hand")
     async def end_undo_by_hand(self, request: HandledUndo) -> HandledUndoAnswer:
         """End an undo that a person has handled: fence its keys, note the answer, and close what can be
-        closed. Idempotent. If the undo has ended by itself meanwhile, nothing is changed. Raises an
-        ApplicationError of type UPDATE_REFUSED, never retried, if the answer is impossible."""
+        closed. Idempotent. If the undo has ended by itself meanwhile, nothing is changed.
+
+        Raises an ApplicationError of type UPDATE_REFUSED, never retried, if the answer is impossible."""
         ref, step, attempt = request.submission, request.answer.step, this_attempt()
         if step not in UNDOS:
             await self._book.notice_not_sent(ref, request.answer)

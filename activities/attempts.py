@@ -112,8 +112,9 @@ class Effects:
     ) -> JournalEntry | GivesWay:
         """Open the submission in the book together with its first effect, of whichever step comes first. If
         the order was submitted before, check that first. `check_earlier` gets the earlier submissions, and
-        raises if the effect must not happen after them. Raises Fenced, ServerUnreachable, and what the book's
-        `open_and_claim` raises."""
+        raises if the effect must not happen after them.
+
+        Raises Fenced, ServerUnreachable, and what the book's `open_and_claim` raises."""
         claimed = await self._book.open_and_claim(ref, effect, attempt, opening)
         while isinstance(claimed, frozenset):
             await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
@@ -178,8 +179,9 @@ class Effects:
 async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:
     """Make sure that this submission is the newest of its order: an attempt of a terminated workflow must not
     open its own after a later one. No clock tells which is later, since a server's may be set back. We ask
-    the server: an order has one workflow at a time, so if ours is open, the closed ones were earlier. Raises
-    Fenced and ServerUnreachable."""
+    the server: an order has one workflow at a time, so if ours is open, the closed ones were earlier.
+
+    Raises Fenced and ServerUnreachable."""
     handle = activity.client().get_workflow_handle(order_workflow_id(ref.order_id))
     try:
         order = await handle.describe(rpc_timeout=within)

@@ -36,8 +36,9 @@ class BatchActivities:
 
     @activity.defn
     async def open_batch(self, opening: BatchOpening) -> None:
-        """Remember the batch, and make sure that its file is the one that was planned. Idempotent. Raises
-        FileChanged or FileRefused, never to be retried."""
+        """Remember the batch, and make sure that its file is the one that was planned.
+
+        Idempotent. Raises FileChanged or FileRefused, never to be retried."""
         await self._book.open_batch(opening.batch, opening.run, opening.request)
         await self._rows.verify(opening.request.file, heartbeats_from_a_thread())
 

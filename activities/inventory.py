@@ -25,8 +25,9 @@ class InventoryActivities:
     @activity.defn
     async def reserve(self, request: InventoryRequest) -> InventoryAnswer:
         """Reserve every line or none. Beside payment, also open the submission in the book, if payment has
-        not. Idempotent by the submission's key. Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere,
-        never to be retried."""
+        not. Idempotent by the submission's key.
+
+        Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried."""
         ref, effect = request.submission, Effect.RESERVE
         call = partial(self._warehouse.reserve, lines=request.lines)
         with self._effects.patiently(request) as attempt:

@@ -32,6 +32,7 @@ class NotificationActivities:
     @activity.defn
     async def notify(self, request: NotificationRequest) -> NoticeReceipt:
         """Send a confirmation or a cancellation notice. One key serves both, so an order never gets two.
+
         Raises NoticeRefused, never to be retried."""
         send = self._mailer.send
         if detailed := getattr(self._mailer, "send_details", None):

@@ -35,8 +35,9 @@ class PaymentActivities:
     @activity.defn
     async def charge(self, request: messages.PaymentRequest) -> messages.PaymentAnswer:
         """Open the submission in the book, if no other step has, and capture its total, or only hold it. An
-        order that is paid already is confirmed, never charged. Idempotent by the submission's key. Raises
-        PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
+        order that is paid already is confirmed, never charged. Idempotent by the submission's key.
+
+        Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
         ref, reference = request.submission, _made_elsewhere(request.payment_method)
         only_held = made_elsewhere(request.payment_method) is Elsewhere.AUTHORISED
         if only_held and not request.captured_on_dispatch:

@@ -37,9 +37,10 @@ class ShippingActivities:
 
     @activity.defn
     async def dispatch(self, request: ShippingRequest) -> DispatchReceipt:
-        """Hand the parcel over, commit its stock, and close the submission as fulfilled. Idempotent. Raises
-        ShippingRefused or Fenced. If the worker dies between hand-over and closing, a retry, or the undo of
-        shipping, finds the parcel gone and finishes the rest."""
+        """Hand the parcel over, commit its stock, and close the submission as fulfilled. Idempotent.
+
+        Raises ShippingRefused or Fenced. If the worker dies between hand-over and closing, a retry, or the
+        undo of shipping, finds the parcel gone and finishes the rest."""
         ref = request.submission
         call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
         with self._effects.patiently(request) as attempt:

@@ -104,8 +104,9 @@ class OrderSystem:
 
     @asynccontextmanager
     async def _workers(self, temporal: Client, **options: Any) -> AsyncGenerator[None]:
-        """Run a worker for each task queue during the block. At its end all begin to drain at once. Raises
-        ServerUnreachable if the server goes away before the workers have begun."""
+        """Run a worker for each task queue during the block. At its end all begin to drain at once.
+
+        Raises ServerUnreachable if the server goes away before the workers have begun."""
         of_steps = [step_queue(self.task_queue, step) for step in Step if self.settings.queues_by_step]
         alone = [self.worker(temporal, task_queue=queue, workflows=[], **options) for queue in of_steps]
         try:
@@ -199,8 +200,9 @@ def receiver_of(settings: Settings) -> Receiver | None:
 
 @asynccontextmanager
 async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
-    """Open book and gateways. SQLite is migrated here, PostgreSQL only by `starter.py migrate`. Raises
-    InvalidSettings for gateways that cannot be opened, DatabaseUnready for tables that are missing or
+    """Open book and gateways. SQLite is migrated here, PostgreSQL only by `starter.py migrate`.
+
+    Raises InvalidSettings for gateways that cannot be opened, DatabaseUnready for tables that are missing or
     outdated, and DatabaseUnreachable where waiting may help."""
     database = TELEMETRY.database(settings.database, email_key=settings.email_key)
     try:

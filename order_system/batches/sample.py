@@ -14,8 +14,9 @@ LOOKED_AT = 100_000
 
 async def sample_of(files: OrderFiles, file: FileRef) -> list[str]:
     """Describe the first order that can be run, and another with several lines or a discount if the first has
-    neither. If the beginning of the file has no order that can be run, tell why its first one cannot. Raises
-    FileChanged, FileRefused, FileUnreachable."""
+    neither. If the beginning of the file has no order that can be run, tell why its first one cannot.
+
+    Raises FileChanged, FileRefused, FileUnreachable."""
     page = await files.read_page(file, max_bytes=LOOKED_AT)
     if not page.orders:
         return [page.problems[0].reason]

@@ -61,8 +61,9 @@ class Screen:
 
     async def answer_each(self, items: AsyncIterable[Item], most: int) -> tuple[list[Item], int]:
         """Print a result that may be larger than memory. For programs it is one JSON array, written item by
-        item; if the command fails before its first item, nothing is written. Returns, for people, the first
-        `most` items, and the number of all."""
+        item; if the command fails before its first item, nothing is written.
+
+        Returns, for people, the first `most` items, and the number of all."""
         first: list[Item] = []
         total = 0
         async for item in items:

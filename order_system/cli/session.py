@@ -98,7 +98,9 @@ async def open_session(
 ) -> AsyncGenerator[Session]:
     """Open a session. With `embedded`, server and worker live as long as the block, and nothing else has to
     run. But if a worker already works on the same orders for another server, that server is used: a second
-    one would know nothing of them. Raises ServerUnreachable, InvalidSettings, DatabaseUnready."""
+    one would know nothing of them.
+
+    Raises ServerUnreachable, InvalidSettings, DatabaseUnready."""
     codec = f"http://localhost:{settings.web_port}/api/codec" if settings.keys else None
     server = EmbeddedServer(settings.data_dir, codec_endpoint=codec)
     served = embedded and not server.runs_already and await server_of_a_worker(settings.book_folder)

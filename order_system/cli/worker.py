@@ -21,8 +21,9 @@ _INTRODUCTION = (
 
 
 def run_command(arguments: Sequence[str], serve: Callable[[int], int]) -> int:
-    """Serve in as many processes as the command line asks for, or show help. Returns the exit code. Raises
-    InvalidUsage, and what `serve` raises."""
+    """Serve in as many processes as the command line asks for, or show help.
+
+    Returns the exit code. Raises InvalidUsage, and what `serve` raises."""
     app = App(
         name="worker.py",
         help=_INTRODUCTION,

@@ -54,6 +54,7 @@ def decimals(currency: str) -> int:
 
 def parse_amount(text: str, currency: str) -> int:
     """Read `1059.97` as minor units (105997). Fewer decimals than the currency has are fine (`5` is `5.00`).
+
     Raises InvalidAmount: not plain decimal text, too precise for the currency, above MAX_AMOUNT, or a
     currency that is not in circulation."""
     check_decimal_text(text)

@@ -15,6 +15,7 @@ class Elsewhere(StrEnum):
 
 def reference_of(payment_method: str) -> str | None:
     """Return the reference of a payment made elsewhere, such as `ch_123`; None for a token to be charged.
+
     Raises ValueError for what looks like such a payment and is none: it must never be charged as a token."""
     kind, _, reference = payment_method.partition(":")
     word = kind.lower().replace("authorized", Elsewhere.AUTHORISED)

@@ -102,9 +102,10 @@ class Remembered(OverDatabase):
     If a method of the client takes a `receipt`, it gets an earlier answer: `refund` gets the charge's,
     `release` and `commit` get the reservation, `dispatch` and `void` get the label.
 
-    It cannot hold money: it hides `authorise`, `capture`, `void` and `take_over` of a client that can. Its
-    methods raise what the client raises, AnswerLost for a call that is still under way, and OutcomeUnknown
-    for a call that will never be answered."""
+    It cannot hold money: it hides `authorise`, `capture`, `void` and `take_over` of a client that can.
+
+    Its methods raise what the client raises, AnswerLost for a call that is still under way, and
+    OutcomeUnknown for a call that will never be answered."""
 
     def __init__(self, client: object, database: Database) -> None:
         super().__init__(database)

@@ -238,8 +238,9 @@ class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[rep
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment's settings; `overrides` (by field name) win, as command line options do. Raises
-    InvalidSettings with one line that names the variable, what is wrong with it, and the cure."""
+    """Read the environment's settings; `overrides` (by field name) win, as command line options do.
+
+    Raises InvalidSettings with one line that names the variable, what is wrong with it, and the cure."""
     check_spelling(Settings, PREFIX)
     try:
         return Settings(**overrides)

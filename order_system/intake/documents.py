@@ -50,6 +50,7 @@ class Unusable:
 
 def read_documents(data: str | bytes) -> list[Document]:
     """Return the document in a text, the elements of an array, or the documents on its lines (JSON Lines).
+
     Raises UnreadableText if the text is not UTF-8, larger than MAX_BYTES, empty, or not JSON at all. A line
     that is not JSON is returned as a broken document, so that the other lines are still checked."""
     text = _decode(data)

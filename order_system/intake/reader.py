@@ -39,8 +39,9 @@ class Problem:
 
 
 def read_orders(data: str | bytes, source_name: str) -> list[Order]:
-    """Return the orders in a JSON text: one order, an array, or one on each line. Raises InvalidOrder if
-    there is any mistake. Its message lists the mistakes of the whole text."""
+    """Return the orders in a JSON text: one order, an array, or one on each line.
+
+    Raises InvalidOrder if there is any mistake. Its message lists the mistakes of the whole text."""
     documents, unreadable = _documents(data)
     if unreadable:
         raise InvalidOrder(f"{source_name}: {unreadable}")

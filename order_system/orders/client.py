@@ -151,7 +151,9 @@ class OrderClient(Relatives):
 
     async def status(self, order_id: str) -> OrderProgress:
         """Return the order document, from the workflow while Temporal has it, else from the book. The order
-        may have been fulfilled with any content: `check_content` checks that. Raises UnknownOrder."""
+        may have been fulfilled with any content: `check_content` checks that.
+
+        Raises UnknownOrder."""
         check_order_id(order_id)
         async with reaching_server():
             return await self._status.read(order_id)
@@ -160,8 +162,9 @@ class OrderClient(Relatives):
         self, order_id: str, content: str | None = None, *, open_too: bool = False
     ) -> OrderProgress:
         """Return `status` or, if no server answers, the book's record, as `in_book_alone` does. `content` is
-        the fingerprint for `check_content`. Raises UnknownOrder and OrderConflict. Raises ServerUnreachable
-        unless the book has it."""
+        the fingerprint for `check_content`.
+
+        Raises UnknownOrder and OrderConflict. Raises ServerUnreachable unless the book has it."""
         try:
             if open_too:
                 await check_answers(self._temporal)
@@ -211,8 +214,9 @@ class OrderClient(Relatives):
 
     @noted("cancel")
     async def cancel(self, order_id: str) -> tuple[CancelAnswer, OrderProgress]:
-        """Ask for a cancel and wait for the answer. A stuck undo is not waited for. Raises UnknownOrder, and
-        ServerUnreachable, also if the order is open on another server than ours."""
+        """Ask for a cancel and wait for the answer. A stuck undo is not waited for.
+
+        Raises UnknownOrder, and ServerUnreachable, also if the order is open on another server than ours."""
         before = await self.status(order_id)
         if before.closed:
             return CancelAnswer.ALREADY_CLOSED, before

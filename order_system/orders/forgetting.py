@@ -46,8 +46,9 @@ class Forgetting:
     """Removes the bytes of what was blanked."""
 
     async def all_of(self, order_ids: Sequence[str], *, who: str, why: str) -> AsyncGenerator[Came]:
-        """Forget the orders, one after another. A refused order does not stop the others. Idempotent. Raises
-        InvalidUsage. Raises ServerUnreachable and DatabaseUnreachable, which stop all orders."""
+        """Forget the orders, one after another. A refused order does not stop the others. Idempotent.
+
+        Raises InvalidUsage. Raises ServerUnreachable and DatabaseUnreachable, which stop all orders."""
         asked, gone = Answer(who=who, note=why), dict[str, Sequence[str]]()
         if (flaw := flaw_in(asked)) or not why.strip():
             raise InvalidUsage(

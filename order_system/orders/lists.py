@@ -63,8 +63,9 @@ class OrderLists:
         """Return a page of orders, newest first. It may have fewer rows than `limit` although there are more:
         its `next` tells. The first page of all orders, or of running ones, begins with those that the server
         runs and the book does not know: a batch has just begun them, or a client died before it could note
-        them. The first page of terminated orders begins with those that nobody has settled yet. Raises
-        InvalidCursor, and ServerUnreachable if only the orders that need attention are wanted."""
+        them. The first page of terminated orders begins with those that nobody has settled yet.
+
+        Raises InvalidCursor, and ServerUnreachable if only the orders that need attention are wanted."""
         is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
         in_book = SubmissionStatus.OPEN if is_open else status and SubmissionStatus(status.value)
         wanted = replace(wanted, status=in_book)

@@ -45,8 +45,9 @@ class Refunds:
         """Refund an `amount`, as decimal text; or the goods of a `line`, by its SKU; or, without either, all
         that is left. The same `refund_id` never refunds twice, and refuses another amount. `made_elsewhere`
         is the reference of a refund that was made already, and is only noted. Waits some seconds for the
-        result, which may be `under way`. Raises InvalidUsage, UnknownOrder, ServerUnreachable, and
-        RefundRefused if nothing is given back."""
+        result, which may be `under way`.
+
+        Raises InvalidUsage, UnknownOrder, ServerUnreachable, and RefundRefused if nothing is given back."""
         check_order_id(order_id)
         if (record := (await self._book.find([order_id])).get(order_id)) is None:
             raise UnknownOrder(f"the book knows of no order {order_id}")

@@ -86,7 +86,9 @@ class Relatives:
         `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
         terminated, timed_out. An order has the steps of its newest start. A batch has its orders as they
         stand now, including skipped ones. Visibility is eventually consistent: changes of the last moments
-        may not show yet. Raises UnknownWorkflow, and InvalidUsage for an unknown status."""
+        may not show yet.
+
+        Raises UnknownWorkflow, and InvalidUsage for an unknown status."""
         state = None if status is None else state_called(status)
         name, order_id = ids.batch_name(parent_id), ids.order_of_workflow(parent_id)
         if name != parent_id:

@@ -57,8 +57,9 @@ class AbandonedOrders:
     @noted("adopt")
     async def adopt(self, server: str, *, who: str, note: str) -> int:
         """Adopt what a server has left open that is gone for good, as a person says. From then on our own
-        reconciler settles it. Returns the number of submissions. Raises InvalidUsage for our own server, and
-        for one that the book does not know; else as above."""
+        reconciler settles it. Returns the number of submissions.
+
+        Raises InvalidUsage for our own server, and for one that the book does not know; else as above."""
         async with reaching_server():
             here = await self._runs.server()
         if server in here.names:

@@ -56,8 +56,9 @@ class Reconciler:
     async def ensure(self, every: timedelta) -> None:
         """Make sure that there is a schedule with this interval; none if it is zero. Idempotent, also with
         several workers at once. A paused schedule stays paused, even if somebody pauses it meanwhile. A
-        schedule on another task queue stays there as long as somebody takes work from that queue. Raises
-        OrderSystemError if others keep changing it."""
+        schedule on another task queue stays there as long as somebody takes work from that queue.
+
+        Raises OrderSystemError if others keep changing it."""
         async with reaching_server():
             if every > timedelta(0):
                 ours = self._schedule(every)

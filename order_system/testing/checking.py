@@ -60,8 +60,9 @@ async def check(
 ) -> list[Finding]:
     """Play the promises of the port on the gateway that the environment names, with an empty order book that
     is thrown away. `seed` decides when calls are cut off. `progress` gets the promise that is played, as in
-    `3 of 34: charge from two processes ...`, and `found` gets each finding. Raises InvalidSettings if the
-    gateway cannot be opened."""
+    `3 of 34: charge from two processes ...`, and `found` gets each finding.
+
+    Raises InvalidSettings if the gateway cannot be opened."""
     settings, findings = load_settings(), list[Finding]()
     with TemporaryDirectory() as folder:
         faults = settings.faults if "faults" in settings.model_fields_set else "none"

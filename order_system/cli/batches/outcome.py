@@ -19,8 +19,9 @@ from order_system.domain.errors import InvalidUsage
 async def write_outcome(
     system: OrderSystem, screen: Screen, name: str, *, output: str | None, rejects: str | None
 ) -> dict[str, Any]:
-    """Return the outcome as a document, with the lines unless they are written to `output`. Raises
-    UnknownBatch, FileRefused, InvalidUsage."""
+    """Return the outcome as a document, with the lines unless they are written to `output`.
+
+    Raises UnknownBatch, FileRefused, InvalidUsage."""
     batches = system.batch_reports()
     ref = (await batches.record(name)).request.file
     _check_names(ref.url, output, rejects)

@@ -77,8 +77,9 @@ def read_file(name: str) -> list[Order]:
 
 
 async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[SubmitResult]:
-    """Submit all orders or, if one is known to be in conflict beforehand, none. Raises OrderConflict with a
-    line for each conflict, ServerUnreachable and DatabaseUnreachable."""
+    """Submit all orders or, if one is known to be in conflict beforehand, none.
+
+    Raises OrderConflict with a line for each conflict, ServerUnreachable and DatabaseUnreachable."""
     submissions: list[SubmitResult] = []
     conflicts: list[str] = []
 

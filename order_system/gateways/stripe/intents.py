@@ -55,8 +55,9 @@ class Intents:
     async def claim(self, held: stripe.PaymentIntent, key: Key) -> None:
         """Give an authorisation made elsewhere to this key alone. Stripe refuses other metadata under the
         same idempotency key; once it has forgotten that, the metadata name the owner. Then take the
-        idempotency key of the round. If a void of nothing has it, the authorisation is left as it was. Raises
-        PaymentNotConfirmed."""
+        idempotency key of the round. If a void of nothing has it, the authorisation is left as it was.
+
+        Raises PaymentNotConfirmed."""
         claimed, update = metadata_of(held, KEY) is not None, self._intents.update_async
         with finding_out():
             try:

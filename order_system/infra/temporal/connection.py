@@ -47,6 +47,7 @@ def no_answer(temporal: Client) -> str:
 async def connect(address: str | None = None, namespace: str = "default", *, lazy: bool = False) -> Client:
     """Return a client for the server that the environment names, or for `address`: that is a server of our
     own on this machine, which needs neither TLS nor a key. A `lazy` client connects with its first call.
+
     Raises InvalidSettings, and ServerUnreachable within policy.CONNECT."""
     if address is not None:
         profile = ClientConnectConfig(target_host=address, namespace=namespace)
@@ -86,8 +87,9 @@ def compression_to(target: str) -> GrpcCompression:
 @cache
 def sdk_runtime() -> Runtime:
     """Return the process's one SDK runtime. Its workers send heartbeats often enough for `workers.Workers`.
-    Its Rust half logs to our log; by default it would print to stdout, into the middle of our JSON. Raises
-    InvalidSettings if the metrics cannot be shown or sent where the settings say."""
+    Its Rust half logs to our log; by default it would print to stdout, into the middle of our JSON.
+
+    Raises InvalidSettings if the metrics cannot be shown or sent where the settings say."""
     said = LoggingConfig(
         TelemetryFilter(core_level="WARN", other_level="ERROR"),
         forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),

@@ -35,9 +35,10 @@ class ServerState(BaseModel):
 
 @dataclass
 class EmbeddedServer(embedded_process.ServerOptions):
-    """`async with EmbeddedServer(data_dir) as server:` a server answers at `server.address`. Entering raises
-    InvalidSettings if the folder cannot be used, EmbeddedServerFailed if there is no server within
-    policy.EMBEDDED_START. Leaving stops the server if we own it and nobody else uses it any more."""
+    """`async with EmbeddedServer(data_dir) as server:` a server answers at `server.address`.
+
+    Entering raises InvalidSettings if the folder cannot be used, EmbeddedServerFailed if there is no server
+    within policy.EMBEDDED_START. Leaving stops the server if we own it and nobody else uses it any more."""
 
     namespace = embedded_process.NAMESPACE
 

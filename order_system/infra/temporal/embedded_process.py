@@ -117,8 +117,9 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
 
 
 def find_programs() -> list[Path]:
-    """Return the user's own `temporal` first, then the one that the extra `embedded` installs. Raises
-    EmbeddedServerFailed if there is neither."""
+    """Return the user's own `temporal` first, then the one that the extra `embedded` installs.
+
+    Raises EmbeddedServerFailed if there is neither."""
     on_path = shutil.which("temporal")
     in_environment = Path(sysconfig.get_path("scripts"), "temporal")
     found = [Path(on_path)] if on_path else []

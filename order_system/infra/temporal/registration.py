@@ -22,8 +22,9 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 async def register_search_attributes(temporal: Client) -> None:
-    """Register those that are missing. Idempotent; many workers may call it at once. Raises
-    SearchAttributesMissing, and ServerUnreachable if the server goes away meanwhile."""
+    """Register those that are missing. Idempotent; many workers may call it at once.
+
+    Raises SearchAttributesMissing, and ServerUnreachable if the server goes away meanwhile."""
     try:
         missing = await _missing(temporal)
         if missing:
