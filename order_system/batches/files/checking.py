@@ -80,6 +80,8 @@ def _explained(mistakes: list[Mistake], rows: Rows, layout: Layout) -> Iterator[
                 if parts := [layout.names[key] for key in keys if rows[0][1][key].strip("0.,")]:
                     cure += f"; {field} is with {' and '.join(parts)}"
             cure += _cure_of_total(rows, layout)
+        if message == "is missing" and named == layout.names["quantity"] and line > rows[0][0]:
+            cure = f"; {_A_FOOTER}"
         yield Mistake(line, column, message + cure)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 from babel.core import Locale, UnknownLocaleError, get_global
 from babel.numbers import get_currency_symbol
@@ -26,7 +27,7 @@ NEGATIVE = "is negative; take returns out, and put discounts into the order's di
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
 
-_SIGN = r"(?:[A-Za-z]{1,2} (?=\$))?[^\d\s.,'()+-]{1,4}"
+_SIGN = r"(?:[A-Za-z]{1,2} (?=\$))?[^\d\s.,'()+:-]{1,4}(?:(?<=[^\W\d_]|/)\.)?"
 # Real words in capitals have these pairs: MAÇÃ..., NESCAFÉ(R), TĂŞNAD.
 _IN_WORDS = re.compile(
     "(?<=[A-Z\u00c0-\u00de])[\u00c2-\u00c5][\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]|\u0102\u015e(?![a-z])"
@@ -95,7 +96,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
 
 
 def is_negative(text: str) -> bool:
-    return text.startswith(("-", "\u2212", "(")) or text.endswith("-")
+    return text.startswith(("-", "\u2212", "(")) or (text.endswith("-") and text[-2:-1] not in ".,:-")
 
 
 def is_more_than_zero(text: str) -> bool:
@@ -130,15 +131,15 @@ def amount(text: str, currency: str, decimal: str | None) -> str:
     """Return `$1,234.5000` as `1234.50`, with the currency's decimals if they suffice. No amount: no change.
     Raises InvalidAmount for another currency, or if a sign may divide thousands or decimals."""
     text = text.removeprefix("-") if not text.strip("-0.,") else text  # -0.00 is nothing
-    found = _pattern(decimal or ".").fullmatch(text)
+    found = _pattern(decimal or ".", currency in _names()["lakhs"]).fullmatch(text)
     known = money.circulating_currencies()
     if found is None or currency not in known:
         return text
-    sign = (found["before"] or found["after"] or "").replace(" ", "")
-    if sign and sign.casefold() not in _signs(currency):
-        if sign.upper() in known or "Sc" in map(unicodedata.category, sign):
-            raise money.InvalidAmount(f"is not in {currency}, the currency of the order")
-        return text
+    for sign in (each.replace(" ", "").removesuffix(".") for each in found.group("before", "after") if each):
+        if sign.casefold() not in _signs(currency):
+            if sign.upper() in known or "Sc" in map(unicodedata.category, sign):
+                raise money.InvalidAmount(f"is not in {currency}, the currency of the order")
+            return text
     places, fraction = money.decimals(currency), found["fraction"]
     decimals = (fraction or "").rstrip("0").ljust(places, "0")
     if decimal is None:
@@ -154,13 +155,15 @@ _THOUSANDS = re.compile(r"\D*[1-9][0-9]{0,2}\.[0-9]{3}\D*")
 
 
 @cache
-def _pattern(decimal: str) -> re.Pattern[str]:
+def _pattern(decimal: str, in_lakhs: bool) -> re.Pattern[str]:
     divider = rf"(?:(?P<other>[{',' if decimal == '.' else '.'}])|['\u2019 \u00a0\u202f])"
-    whole = (
-        rf"[0-9]{{1,3}}(?P<divider>{divider})[0-9]{{3}}(?:(?P=divider)[0-9]{{3}})*|[0-9]+|(?=\{decimal}[0-9])"
+    thousands = rf"[0-9]{{1,3}}(?P<divider>{divider})[0-9]{{3}}(?:(?P=divider)[0-9]{{3}})*"
+    lakhs = r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}" if in_lakhs and decimal == "." else "(?!)"  # 1,00,000.00
+    number = rf"(?P<whole>{thousands}|{lakhs}|[0-9]+|(?=\{decimal}[0-9]))(?:[{decimal}](?P<fraction>[0-9]+))?"
+    nothing = r"(?:[.,:](?:--?|[\u2013\u2014]))?"  # 99,- and 99.--
+    return re.compile(
+        rf"(?:(?P<before>{_SIGN})\s?)?{number}{nothing}(?:\s?(?P<after>(?(before)[A-Z]{{3}}|{_SIGN})))?"
     )
-    number = rf"(?P<whole>{whole})(?:[{decimal}](?P<fraction>[0-9]+))?"
-    return re.compile(rf"(?:(?P<before>{_SIGN})\s?)?{number}(?:\s?(?P<after>(?(before)(?!)){_SIGN}))?")
 
 
 @cache
@@ -170,7 +173,7 @@ def _signs(currency: str) -> set[str]:
     with suppress(UnknownLocaleError):
         signs.add(get_currency_symbol(currency, f"und_{currency[:2]}"))
     signs |= {f"{currency[:2]}$", f"{currency[0]}$"} if "$" in signs else set()
-    return {sign.casefold() for sign in signs}
+    return {sign.casefold().removesuffix(".") for sign in signs} | {*_names()["signs"].get(currency, ())}
 
 
 def country_code(text: str) -> str:
@@ -184,9 +187,14 @@ def country_code(text: str) -> str:
 
 
 @cache
+def _names() -> dict[str, Any]:
+    return tomllib.loads((files("order_system.batches.files") / "spellings.toml").read_text("utf-8"))
+
+
+@cache
 def _codes() -> dict[str, str]:
     """Return codes by CLDR's names, in languages of shops' exports, and by its aliases (alpha-3 codes)."""
-    names = tomllib.loads((files("order_system.batches.files") / "country_names.toml").read_text("utf-8"))
+    names = _names()
     aliases: dict[str, list[str]] = get_global("territory_aliases")  # pyright: ignore[reportAssignmentType]
     known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(new) == 1}
     known |= {name: code for code in countries() for name in (code, *names["further"].get(code, ()))}

@@ -94,6 +94,9 @@ def test_a_sum_below_an_order_is_told_as_what_it_may_be(tmp_path: Path) -> None:
         assert reason == (
             "line 3 names neither an order nor an item; if it is a footer or a sum, take it out of the file"
         )
+    sums = further_row(sku="Subtotal", quantity="", unit_price="999.99")
+    (reason,) = read(tmp_path, csv_text(row(), sums)).reasons
+    assert reason == "line 3, quantity: is missing; if it is a footer or a sum, take it out of the file"
 
 
 @pytest.mark.parametrize("shipped", [("x", "", ""), ("", "x", "x")])

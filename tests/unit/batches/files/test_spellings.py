@@ -61,13 +61,17 @@ def test_quantities(text: str, decimal: str | None, whole: str) -> None:
         ("AU $1,045.00", "AUD", ".", "1045.00"), ("R$ 1.045,90", "BRL", ",", "1045.90"),
         ("EUR 90.00", "EUR", ".", "90.00"), ("90,00\u00a0\u20ac", "EUR", ",", "90.00"),
         ("90.00 eur", "EUR", ".", "90.00"), ("49,90 z\u0142", "PLN", ",", "49.90"),
+        ("$45.00 USD", "USD", ".", "45.00"), ("99 kr.", "DKK", ".", "99.00"), ("9\u5186", "JPY", ".", "9"),
+        ("Rs. 1,234.50", "INR", ".", "1234.50"), ("Rs.50", "INR", ".", "50.00"), ("$.50", "USD", ".", "0.50"),
+        ("1,00,000.00", "INR", ".", "100000.00"), ("\u20b912,34,567", "INR", ".", "1234567.00"),
+        ("S/. 12.50", "PEN", ".", "12.50"), ("99,-", "EUR", ",", "99.00"), ("Fr. 99.--", "CHF", ".", "99.00"),
         # What a profile says leaves no doubt.
         ("1,234", "USD", ".", "1234.00"), ("29.990", "USD", ".", "29.99"), ("1.234", "EUR", ",", "1234.00"),
         ("12.500", "COP", ",", "12500.00"),
         # What is none is left to the strict reader.
         ("12,50", "USD", ".", "12,50"), ("1,23,456", "USD", ".", "1,23,456"), ("free", "USD", ".", "free"),
         ("-5.00", "USD", ".", "-5.00"), ("-0.00", "USD", ".", "0.00"), ("1e3", "USD", ".", "1e3"),
-        ("$5$", "USD", ".", "$5$"),
+        ("$5$", "USD", ".", "$5$"), ("5-", "USD", ".", "5-"), ("5.-0", "USD", ".", "5.-0"),
     ],
 )  # fmt: skip
 def test_amounts(text: str, currency: str, decimal: str, ours: str) -> None:
@@ -81,6 +85,7 @@ def test_amounts(text: str, currency: str, decimal: str, ours: str) -> None:
         ("45.00 GBP", "USD", ".", "is not in USD"),
         ("$45.00", "BRL", ".", "is not in BRL"),
         ("AU $45.00", "USD", ".", "is not in USD"),
+        ("$45.00 USD", "CAD", ".", "is not in CAD"),
         ("1,234", "USD", None, "thousands or decimals"),
         ("20.000", "CLP", None, "thousands or decimals"),
         ("COP 12.500", "COP", None, "thousands or decimals"),
