@@ -112,7 +112,7 @@ async def test_a_capture_whose_answer_was_lost_is_found(stripe: StripePayments, 
 async def test_the_statement_has_every_page_and_leaves_out_what_is_not_ours(
     stripe: StripePayments, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("order_system.gateways.stripe.payments.PAGE", 2)
+    monkeypatch.setattr("order_system.gateways.stripe.intents.PAGE", 2)
     keys = [Key(f"ORDER-{number}:run:charge") for number in range(5)]
     for key in keys:
         await stripe.charge(key, amount=500, currency="JPY", payment_method=GOOD)
