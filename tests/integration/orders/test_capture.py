@@ -22,12 +22,6 @@ from tests.fixtures.steering.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
-
-@pytest.fixture
-def shop(skipping: Shop) -> Shop:
-    return skipping
-
-
 _references = count(1)
 
 
@@ -135,28 +129,26 @@ async def test_what_was_taken_is_refunded_if_the_parcel_never_goes(shop: Shop, p
 
 
 @pytest.mark.parametrize("landed", [True, False])
-async def test_a_void_waits_for_nobody_and_binds_a_capture_that_is_late(
-    on_server: Shop, landed: bool
-) -> None:
+async def test_a_void_waits_for_nobody_and_binds_a_capture_that_is_late(shop: Shop, landed: bool) -> None:
     """The order is terminated while its capture is at the gateway, and settled meanwhile."""
-    order, late = held_first(), on_server.stage.hold("after capture" if landed else "before capture")
-    async with on_server.open():
-        await on_server.client.submit(order)
+    order, late = held_first(), shop.stage.hold("after capture" if landed else "before capture")
+    async with shop.open():
+        await shop.client.submit(order)
         await late.reached()
-        await on_server.handle(order).terminate("by the operator")
+        await shop.handle(order).terminate("by the operator")
 
         async def is_listed() -> bool:
-            return await said_to_be_abandoned(on_server) == [order.order_id]
+            return await said_to_be_abandoned(shop) == [order.order_id]
 
         await eventually(is_listed, WAIT_SECONDS, "the server's search to know that it was terminated")
-        report = await on_server.reconcile()
+        report = await shop.reconcile()
         assert named(report, "settled") == [order.order_id]
         late.let_go()
         called = "before record capture" if landed else "after answered_no"
-        await eventually(lambda: on_server.stage.called(called), WAIT_SECONDS, "the late capture")
-    (await on_server.accounts(order)).assert_undone()
-    assert (await on_server.accounts(order)).charges == (1 if landed else 0)
-    await on_server.assert_clean()
+        await eventually(lambda: shop.stage.called(called), WAIT_SECONDS, "the late capture")
+    (await shop.accounts(order)).assert_undone()
+    assert (await shop.accounts(order)).charges == (1 if landed else 0)
+    await shop.assert_clean()
 
 
 async def test_an_authorisation_whose_answer_was_lost_is_voided(shop: Shop) -> None:

@@ -13,7 +13,7 @@ from order_system.domain.batch import BatchStatus, Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OutOfStock, ShippingRefused, UnknownBatch
 from order_system.domain.ids import order_workflow_id
-from order_system.domain.order import FirstAttempts, Order
+from order_system.domain.order import Order
 from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.orders.client import OrderClient
@@ -42,8 +42,7 @@ async def test_the_children_of_a_batch_are_the_orders_of_its_file(
     rows = [row(order_id, card=DECLINED if order_id == ids[3] else "pm_card_ok") for order_id in ids]
     file = write_orders(tmp_path / "orders.csv", [*rows, row(mine.order_id, quantity="2")])
     # Small pages and a short history: the batch continues as new on its way.
-    how = {"page_bytes": 300, "continue_after_events": 40, "first_attempts": FirstAttempts.LOCAL}
-    request = await shop.request(name, file, **how)
+    request = await shop.request(name, file, page_bytes=300, continue_after_events=40)
     async with shop.open(), asyncio.timeout(SECONDS):
         await shop.ended(await shop.start(mine))
         first = await shop.run(request)

@@ -27,20 +27,17 @@ from workflows.order import OrderFulfillmentWorkflow
 
 pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
-
-@pytest.fixture
-def shop(skipping: Shop) -> Shop:
-    skipping.worker_options |= EACH_TASK_IS_A_REPLAY
-    return skipping
-
-
 CALLS = {Step.PAYMENT: "charge", Step.INVENTORY: "reserve"}
 REFUSALS = {Step.PAYMENT: PaymentDeclined, Step.INVENTORY: OutOfStock}
 BESIDE = {Step.PAYMENT: Step.INVENTORY, Step.INVENTORY: Step.PAYMENT}
-EACH_TASK_IS_A_REPLAY = {"max_cached_workflows": 0}
-"""Without the worker's cache, so that code which does not come to the same commands again fails."""
 ADA = StepRetry(who="ada@desk-1", note="both were mended")
 BOB = GiveUp(who="bob@desk-2", note="the customer does not want to wait")
+
+
+@pytest.fixture(autouse=True)
+def each_task_is_a_replay(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the worker's cache, so that code which does not come to the same commands again fails."""
+    shop.worker_options |= {"max_cached_workflows": 0}
 
 
 def a_parallel_order(**changes: object) -> Order:
@@ -160,23 +157,22 @@ async def test_of_two_refusals_one_is_the_cause(on_server: Shop) -> None:
 
 @pytest.mark.parametrize("ended", CALLS)
 async def test_a_child_that_is_terminated_undoes_the_order(
-    on_server: Shop, ended: Step, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, ended: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both wait for their next attempt: one that failed at that very moment would fail its step."""
     retry_effects(monkeypatch, RetryPolicy(initial_interval=timedelta(hours=1), maximum_attempts=0))
-    on_server.worker_options |= EACH_TASK_IS_A_REPLAY
     order = a_parallel_order()
     for call in CALLS.values():
-        on_server.stage.unreachable(call)
+        shop.stage.unreachable(call)
 
     async def both_have_been_tried() -> bool:
-        return on_server.stage.calls["after answered_no"] == len(CALLS)
+        return shop.stage.calls["after answered_no"] == len(CALLS)
 
-    async with on_server.open():
-        await on_server.start(order)
+    async with shop.open():
+        await shop.start(order)
         await eventually(both_have_been_tried, WAIT_SECONDS, "the first attempts to fail")
-        await on_server.temporal.get_workflow_handle(step_workflow_id(ended, order.order_id)).terminate()
-        progress = await undone(on_server, order)
+        await shop.temporal.get_workflow_handle(step_workflow_id(ended, order.order_id)).terminate()
+        progress = await undone(shop, order)
     assert (progress.failed_step, progress.reason) == (ended, "terminated")
     assert states(progress)[BESIDE[ended]] == StepState.CANCELLED
 
@@ -279,18 +275,17 @@ async def test_an_older_submission_is_settled_once_and_both_asked_again(shop: Sh
 
 
 @pytest.mark.parametrize("point", ["before charge", "after reserve", "after charge"])
-async def test_a_parent_that_is_reset_finds_what_both_have_done(on_server: Shop, point: str) -> None:
-    on_server.worker_options |= EACH_TASK_IS_A_REPLAY
+async def test_a_parent_that_is_reset_finds_what_both_have_done(shop: Shop, point: str) -> None:
     order = a_parallel_order()
-    hold = on_server.stage.hold(point)
-    async with on_server.open():
-        await on_server.start(order)
+    hold = shop.stage.hold(point)
+    async with shop.open():
+        await shop.start(order)
         await hold.reached()
-        await reset(on_server, order, task=0)
+        await reset(shop, order, task=0)
         hold.let_go()
         async with asyncio.timeout(WAIT_SECONDS):
-            await on_server.handle(order).result()
-    accounts = await on_server.accounts(order)
+            await shop.handle(order).result()
+    accounts = await shop.accounts(order)
     assert accounts.charges == 1
     accounts.assert_fulfilled(order)
-    await on_server.assert_clean()
+    await shop.assert_clean()

@@ -81,7 +81,7 @@ async def test_a_fulfilled_order_is_known_after_temporal_has_forgotten_it(shop: 
     await shop.assert_clean()
 
 
-@pytest.mark.parametrize("point", ["before charge", "after buy_label"])
+@pytest.mark.parametrize("point", ["before charge", "after charge", "after reserve", "after buy_label"])
 async def test_a_terminated_order_is_settled_by_its_next_submission(shop: Shop, point: str) -> None:
     order = an_order()
     hold = shop.stage.hold(point)
