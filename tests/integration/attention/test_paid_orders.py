@@ -19,11 +19,6 @@ from tests.fixtures.shops.stuck import ended, journal, resolution, resolve, stat
 BY_HAND = 'give back 1,059.97 USD by hand, paid as cash-1; customer: "Ada", e-mail: "ada@example.com"'
 
 
-@pytest.fixture
-def shop(skipping: Shop) -> Shop:
-    return skipping
-
-
 async def payment_of(shop: Shop, order: Order) -> str | None:
     """What `status` says of that step."""
     children = (await shop.client.status(order.order_id)).children
@@ -83,19 +78,17 @@ async def test_a_payment_that_is_not_confirmed_is_left_as_it_is_and_the_order_sa
 
 
 async def test_what_the_gateway_cannot_give_back_is_told_to_a_person_who_does(
-    on_server: Shop, sqlite_database: Database
+    shop: Shop, sqlite_database: Database
 ) -> None:
-    async with on_server.open():
-        order, handle = await an_order_that_cannot_be_dispatched(on_server, "paid:cash-1")
-        await stuck(on_server, order, Step.PAYMENT)
+    async with shop.open():
+        order, handle = await an_order_that_cannot_be_dispatched(shop, "paid:cash-1")
+        await stuck(shop, order, Step.PAYMENT)
         [undo] = [
-            each
-            for each in (await on_server.client.status(order.order_id)).undos
-            if each.step is Step.PAYMENT
+            each for each in (await shop.client.status(order.order_id)).undos if each.step is Step.PAYMENT
         ]
         assert undo.reason is not None
         assert undo.reason.endswith(f": {BY_HAND}")
-        concern = await the_concern(on_server, order)
+        concern = await the_concern(shop, order)
         assert concern.kind is ConcernKind.STUCK_UNDO
         assert concern.reason.endswith(BY_HAND)
         assert (
@@ -103,27 +96,27 @@ async def test_what_the_gateway_cannot_give_back_is_told_to_a_person_who_does(
         )
         receipt = await resolve(handle, resolution(Step.PAYMENT))
         assert receipt.result == AnswerResult.HANDLED
-        await ended(on_server, handle)
-    assert (await journal(on_server, order))[Effect.CHARGE].state is EffectState.HANDLED
-    assert await status_in_book(on_server, order) is SubmissionStatus.FAILED
-    assert (await on_server.accounts(order)).notices == ["cancellation"]
+        await ended(shop, handle)
+    assert (await journal(shop, order))[Effect.CHARGE].state is EffectState.HANDLED
+    assert await status_in_book(shop, order) is SubmissionStatus.FAILED
+    assert (await shop.accounts(order)).notices == ["cancellation"]
     assert "ada@example.com" not in await sqlite_database.read(_whole_book)
-    await on_server.assert_clean()
+    await shop.assert_clean()
 
 
 def _whole_book(tx: Connection) -> str:
     return "\n".join(str(row) for table in metadata.sorted_tables for row in tx.execute(select(table)))
 
 
-async def test_the_reconciler_gives_back_what_a_terminated_order_was_paid_by(on_server: Shop) -> None:
+async def test_the_reconciler_gives_back_what_a_terminated_order_was_paid_by(shop: Shop) -> None:
     by_card, in_cash = an_order(payment_method="paid:ch_1"), an_order(payment_method="paid:cash-1")
-    async with on_server.open():
+    async with shop.open():
         for order in (by_card, in_cash):
-            on_server.stage.forget_holds()
-            await terminated_at(on_server, "after reserve", order)
-        report = await on_server.reconcile()
+            shop.stage.forget_holds()
+            await terminated_at(shop, "after reserve", order)
+        report = await shop.reconcile()
         assert named(report, "settled") == [by_card.order_id]
         assert "refunded 1,059.97 USD" in report.settled.orders[0].detail
         assert named(report, "not_yet") == [in_cash.order_id]
         assert report.not_yet.orders[0].detail == f"refund: RefundByHand: {BY_HAND}"
-    await on_server.assert_clean()
+    await shop.assert_clean()

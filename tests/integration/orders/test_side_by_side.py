@@ -142,15 +142,13 @@ async def test_what_the_other_has_done_while_it_was_asked_to_stop_is_given_back(
     assert (accounts.refunded == order.total) == (beside is Step.PAYMENT)
 
 
-async def test_of_two_refusals_one_is_the_cause(on_server: Shop) -> None:
-    """The server that skips time knows no activity that ends while it is cancelled."""
-    on_server.worker_options |= EACH_TASK_IS_A_REPLAY
+async def test_of_two_refusals_one_is_the_cause(shop: Shop) -> None:
     order = a_parallel_order()
     for step in CALLS:
-        refuse(on_server, step)
-    async with on_server.open():
-        await on_server.start(order)
-        progress = await undone(on_server, order)
+        refuse(shop, step)
+    async with shop.open():
+        await shop.start(order)
+        progress = await undone(shop, order)
     assert progress.failed_step in CALLS
     assert f"no {progress.failed_step}" in (progress.reason or "")
 
