@@ -63,10 +63,12 @@ def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:
 
 def may_run(in_book: OrderProgress) -> OrderProgress:
     """Return an open order as running: it may well run, on a server that cannot be asked. Its steps have
-    ended if an undo has begun."""
+    ended if an undo has begun; but the customer is told when the end is known."""
     running, pending = {"status": StepState.RUNNING}, {"status": StepState.PENDING}
-    going_on = {} if in_book.undos else {StepState.FAILED: running, StepState.SKIPPED: pending}
-    told = {"status": OrderStatus.RUNNING, "reason": None, "children": restated(in_book, going_on)}
+    children = restated(in_book, {StepState.FAILED: running, StepState.SKIPPED: pending})
+    if in_book.undos:
+        children = (*in_book.children[:-1], children[-1])
+    told = {"status": OrderStatus.RUNNING, "reason": None, "children": children}
     return in_book.model_copy(update=told)
 
 

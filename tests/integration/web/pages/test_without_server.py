@@ -71,6 +71,7 @@ async def test_an_open_order_and_what_waits_are_shown_as_the_book_has_them(
     order, undone = seen(order), seen(undone)
     assert "being undone" in undone.text
     assert "running" not in undone.text.partition("Timeline")[0]
+    assert "notification pending" in undone.text, "the customer is told when the end is known"
     assert f"{cure(forsaken)} or use --embedded" in order.text
     assert "running payment" in order.text
     assert "ch_1" in order.text
