@@ -143,15 +143,16 @@ def amount(text: str, currency: str, decimal: str | None) -> str:
     places, fraction = money.decimals(currency), found["fraction"]
     decimals = (fraction or "").rstrip("0").ljust(places, "0")
     if decimal is None:
+        number = text[found.start("whole") : max(found.end("whole"), found.end("fraction"))]
         doubtful = found["other"] if places and fraction is None else None
-        if len(decimals) == places < 3 and _THOUSANDS.fullmatch(text):
+        if len(decimals) == places < 3 and _THOUSANDS.fullmatch(number):
             doubtful = "."  # 20.000 is twenty thousand in Chile
-        if doubtful and text.count(doubtful) == 1:
+        if doubtful and number.count(doubtful) == 1:
             raise money.InvalidAmount("may be thousands or decimals; a profile that says decimal tells")
     return (re.sub(r"\D", "", found["whole"]) or "0") + (f".{decimals}" if decimals else "")
 
 
-_THOUSANDS = re.compile(r"\D*[1-9][0-9]{0,2}\.[0-9]{3}\D*")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 
 
 @cache
@@ -159,11 +160,11 @@ def _pattern(decimal: str, in_lakhs: bool) -> re.Pattern[str]:
     divider = rf"(?:(?P<other>[{',' if decimal == '.' else '.'}])|['\u2019 \u00a0\u202f])"
     thousands = rf"[0-9]{{1,3}}(?P<divider>{divider})[0-9]{{3}}(?:(?P=divider)[0-9]{{3}})*"
     lakhs = r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}" if in_lakhs and decimal == "." else "(?!)"  # 1,00,000.00
-    number = rf"(?P<whole>{thousands}|{lakhs}|[0-9]+|(?=\{decimal}[0-9]))(?:[{decimal}](?P<fraction>[0-9]+))?"
-    nothing = r"(?:[.,:](?:--?|[\u2013\u2014]))?"  # 99,- and 99.--
-    return re.compile(
-        rf"(?:(?P<before>{_SIGN})\s?)?{number}{nothing}(?:\s?(?P<after>(?(before)[A-Z]{{3}}|{_SIGN})))?"
-    )
+    whole = rf"(?P<whole>{thousands}|{lakhs}|[0-9]+|(?=\{decimal}[0-9]))"
+    # 99,- and 99.-- have no cents; 1.200,- may have none either, so a fraction has nothing behind it.
+    fraction = rf"(?:[{decimal}](?P<fraction>[0-9]+)|[.,:](?:--?|[\u2013\u2014]))?"
+    after = rf"(?(before)[A-Z]{{3}}|{_SIGN})"
+    return re.compile(rf"(?:(?P<before>{_SIGN})\s?)?{whole}{fraction}(?:\s?(?P<after>{after}))?")
 
 
 @cache

@@ -70,7 +70,7 @@ def test_quantities(text: str, decimal: str | None, whole: str) -> None:
         # What is none is left to the strict reader.
         ("12,50", "USD", ".", "12,50"), ("1,23,456", "USD", ".", "1,23,456"), ("free", "USD", ".", "free"),
         ("-5.00", "USD", ".", "-5.00"), ("-0.00", "USD", ".", "0.00"), ("1e3", "USD", ".", "1e3"),
-        ("5-", "USD", ".", "5-"), ("5.-0", "USD", ".", "5.-0"), ("$5$", "USD", ".", "$5$"),
+        ("5-", "USD", ".", "5-"), ("1.200,-", "EUR", ".", "1.200,-"), ("$5$", "USD", ".", "$5$"),
     ],
 )  # fmt: skip
 def test_amounts(text: str, currency: str, decimal: str, ours: str) -> None:
@@ -86,7 +86,7 @@ def test_amounts(text: str, currency: str, decimal: str, ours: str) -> None:
         ("AU $45.00", "USD", ".", "is not in USD"),
         ("1,234", "USD", None, "thousands or decimals"),
         ("20.000", "CLP", None, "thousands or decimals"),
-        ("COP 12.500", "COP", None, "thousands or decimals"),
+        ("kr. 12.500", "DKK", None, "thousands or decimals"),
     ],
 )
 def test_amounts_in_doubt_are_refused(text: str, currency: str, decimal: str | None, message: str) -> None:
