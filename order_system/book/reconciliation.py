@@ -13,6 +13,7 @@ from order_system.book.reading import BookQueries, known, only_accepted, submiss
 from order_system.book.tables import accepted, answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
 from order_system.domain.book import EffectState, Notice, Server, Stranded, SubmissionRecord, SubmissionStatus
+from order_system.domain.ids import batch_name
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice, owed_notice
 from order_system.domain.steps import GIVEN_BACK, Effect, Step
@@ -114,7 +115,7 @@ class SqlReconciliationBook(BookQueries):
     def stranded(self, tx: sa.Connection, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
         """Return every other server that has open submissions in this book, or has accepted some."""
         columns, is_wanted = only_accepted()
-        names = ("namespace_id", "namespace", "opened_at")
+        names = ("namespace_id", "namespace", "opened_at", "batch")
         opened = sa.select(*(submissions.c[name] for name in names)).where(IS_OPEN)
         left = sa.union_all(
             opened, sa.select(*(columns[name].label(name) for name in names)).where(is_wanted)
@@ -132,7 +133,12 @@ class SqlReconciliationBook(BookQueries):
             .group_by(server)
             .order_by(server)
         )
-        return [Stranded(**row) for row in tx.execute(query).mappings()]
+        named = sa.select(server, each.batch).distinct().where(each.batch.is_not(None)).order_by(each.batch)
+        batches = [tuple(row) for row in tx.execute(named)]
+        return [
+            Stranded(**row, batches=tuple(batch_name(batch) for of, batch in batches if of == row["server"]))
+            for row in tx.execute(query).mappings()
+        ]
 
     @reads
     def accepted_elsewhere(self, tx: sa.Connection, order_id: str, here: Server) -> SubmissionRecord | None:

@@ -144,6 +144,15 @@ class Stranded:
     submissions: int
     since: datetime
     """When the oldest of them was opened, or accepted."""
+    batches: tuple[str, ...]
+    """The names of the batches that started them: of the orders not started yet, no server knows."""
+
+    @property
+    def batches_to_run(self) -> str:
+        """What to do about the batches, in words; blank if there are none."""
+        return (
+            f"Then run its batches again, from their files: {', '.join(self.batches)}" if self.batches else ""
+        )
 
 
 class OrderBook(Protocol):

@@ -186,12 +186,14 @@ async def adopt(
     if not yes and not (screen.has_a_person and _confirmed(screen)):
         raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
     async with options.session() as session:
-        adopted = await session.system.abandoned(session.temporal).adopt(server, **options.said)
+        abandoned = session.system.abandoned(session.temporal)
+        then = [each.batches_to_run for each in await abandoned.stranded() if each.server == server]
+        adopted = await abandoned.adopt(server, **options.said)
     screen.answer(
         {"server": server, "adopted": adopted},
         f"{so_many(adopted, 'submission was', 'submissions were')} adopted. "
         "The reconciler settles what is open with its next run; "
-        "`python starter.py reconcile` does it now",
+        "`python starter.py reconcile` does it now. " + " ".join(then),
     )
     return CLEAN
 

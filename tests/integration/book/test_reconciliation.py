@@ -138,10 +138,11 @@ async def test_keys_in_doubt_and_owed_notices_are_adopted_with_the_open_ones(
     values = {"status": "fulfilled", "closed_at": NOW, "notice": "owed"}
     await parts.book.database.write(Connection.execute, closed.values(**values))
     new = Server("default", "5eed")
-    await parts.book.database.write(Connection.execute, submissions.update().values(namespace_id="gone"))
+    gone = submissions.update().values(namespace_id="gone", batch="batch-may")
+    await parts.book.database.write(Connection.execute, gone)
 
     [left] = await pages.stranded(new, opened_before=NOW)
-    assert (left.server, left.submissions) == ("gone", 1)
+    assert (left.server, left.submissions, left.batches) == ("gone", 1, ("may",))
     assert await pages.keys_in_doubt(new, after=None, limit=9) == []
 
     assert await pages.adopt("gone", new, who="ada@desk-1", note="", at=NOW) == 1

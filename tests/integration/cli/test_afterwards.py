@@ -139,7 +139,7 @@ async def left_on_two_servers(database: Database) -> list[str]:
         async def there(server: str = server) -> Server:
             return Server("default", server)
 
-        ref = SubmissionRef(order_id=f"LEFT-{number}", submission="first", fingerprint="")
+        ref = SubmissionRef(order_id=f"LEFT-{number}", submission="first", fingerprint="", batch="batch-may")
         opened = datetime(2026, 1, 1, tzinfo=UTC)
         attempt = Attempt(started_at=opened, deadline=opened, namespace="default")
         book = SqlOrderBook(database, there)
@@ -175,7 +175,7 @@ def test_a_terminated_orders_stuck_refund_is_handled_and_then_it_waits_for_nobod
     assert f"{terminated_and_stuck} has ended as terminated, and waits for nobody" in again.err
 
 
-def test_an_adoption_says_how_many_submissions_and_what_settles_them(
+def test_an_adoption_says_how_many_submissions_and_what_settles_them_and_what_to_run_again(
     shop: Env, left_on_two_servers: list[str]
 ) -> None:
     first, second = left_on_two_servers
@@ -187,7 +187,7 @@ def test_an_adoption_says_how_many_submissions_and_what_settles_them(
     assert (adopted.code, as_json.code) == (0, 0)
     assert " ".join(adopted.out.split()) == (
         "1 submission was adopted. The reconciler settles what is open with its next run; "
-        "`python starter.py reconcile` does it now"
+        "`python starter.py reconcile` does it now. Then run its batches again, from their files: may"
     )
     assert as_json.document == {"server": second, "adopted": 1}
     assert reconciled.code == 0
