@@ -12,7 +12,7 @@ from order_system.batches.files.inspection import encoding_of
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
-from order_system.batches.files.spellings import is_more_than_zero
+from order_system.batches.files.spellings import is_more_than_zero, says_no
 from order_system.domain.ids import is_order_id
 from order_system.domain.money import circulating_currencies
 from order_system.domain.order_file import FileRefused
@@ -121,7 +121,7 @@ def _described(cells: Cells) -> Iterator[str]:
 def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Iterator[str]:
     """Yield [paid]. It refuses an order in any state that is not known to mean that it is paid."""
     found = _different(cells)
-    filled = [cell for cell in cells if is_more_than_zero(cell)]
+    filled = [cell for cell in cells if not says_no(cell)]
     is_date = name == reference or all_are(_A_DATE, filled)
     paid = ["*"] if is_date else [cell for cell in found if _means_paid(cell, name)]
     done = [cell for cell in found if cell not in paid and _is_done(cell)]

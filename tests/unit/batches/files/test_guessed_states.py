@@ -43,6 +43,7 @@ def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool
         ("Total,Zahlungseingang", "20.00,12.03.2024", "20.00,"),
         ("Captured", "true", "false"),
         ("Settled", "2026-11-20", ""),
+        ("Paid at", "2026-11-20", "NULL"),
         ("Betald", "ja", "nej"),
         ("PayPal Transaction", "9AB12", ""),
         ("bezahlt", "ja", "nein"),

@@ -64,6 +64,19 @@ NAMED = (
     "city==Reno,country==US"
 )
 PARTLY = f"{LEFT_OUT}partly refunded in the shop, and the file does not say which line"
+NO_DATES = (
+    "NULL",
+    "None",
+    "nan",
+    "N/A",
+    "-",
+    "\\N",
+    "no",
+    "Unpaid",
+    "1900-01-01 00:00",
+    "01/01/0001",
+    "0:00",
+)
 dice = Random(13)
 AMAZON = [
     f"{dice.choice((302, 304, 305, 404, 406))}-{dice.randrange(10**7):07}-{dice.randrange(10**7):07}"
@@ -133,6 +146,20 @@ CASES = {
         run={"77": "PEN x 4 @ 250 = 1000, pm_x"},
         mapping="order_id=number,sku=what,customer_name=who,currency==USD,customer_email==a@example.com,"
         "payment_method==pm_x,street==1 Oak,city==Reno,country==US",
+    ),
+    "a word or a date for no payment": Case(
+        "order_id,sku,quantity,unit_price,paid,number\n1900,CAP,1,1.00,1/2/2026,NULL\n"
+        + "".join(f"{at},CAP,1,1.00,{text},\n" for at, text in enumerate(NO_DATES)),
+        run={"1900": "CAP x 1 @ 100 = 100, paid:1900"}
+        | {f"{at}": "CAP x 1 @ 100 = 100, pm_x" for at in range(len(NO_DATES))},
+        mapping=NAMED,
+        profile=parse_profile('[paid]\ncolumn = "paid"\nstates = ["*"]\nreference = "number"'),
+    ),
+    "a state that is of each line": Case(
+        "order_id,sku,quantity,unit_price,state\n1,CAP,1,1.00,open\n1,MUG,1,1.00,sent\n",
+        told={"1": 'line 3, state: differs from line 2; if it is of each line alone, say of = "line"'},
+        mapping=NAMED,
+        profile=parse_profile('[[states]]\ncolumn = "state"\nrun = ["open"]\nleave_out = ["sent"]'),
     ),
     "a fee on each line": plain(
         row(unit_price="1.00", shipping_fee="7.10"), further_row(shipping_fee="7.10"),
