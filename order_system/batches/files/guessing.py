@@ -139,9 +139,11 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
         "amount": _is("unit_price", "alike", key_of(name))
         or (
             any(map(is_more_than_zero, cells))
-            and all_are(_AN_AMOUNT, (cell.removeprefix("-") for cell in cells))
+            and all_are(_AN_AMOUNT, (re.sub(r"^-|(?<=\d)-$", "", cell) for cell in cells))
         ),
-        "state": _is("states", "way", key_of(name))
+        "state": any(
+            _is(*kind, key_of(name)) for kind in (("states", "way"), ("paid", "name"), ("owed", "name"))
+        )
         or (not _is("states", "never", key_of(name)) and _may_tell_state(cells, ids)),
     }
     looks = [KNOWN["comments"][f"unused_{kind}"] for kind, found in kinds.items() if found]

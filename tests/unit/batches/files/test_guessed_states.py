@@ -56,6 +56,7 @@ def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool
         ("Etat", "Payée", "En attente"),
         ("Stato pagamento", "Completed", "In attesa"),
         ("Betaald", "Ja", "Nee"),
+        ("Opłacone", "Tak", "Nie"),
         ("État", "Paiement à distance accepté", "Paiement partiel accepté"),
         ("Status", "Remote payment accepted", "Remote payment not accepted"),
         ("Status", "Fernzahlung eingegangen", "Anzahlung eingegangen"),

@@ -292,8 +292,8 @@ def test_what_differs_with_each_order_or_is_on_the_first_row_of_each_is_no_state
 
 
 def test_names_like_amounts_are_told_whatever_their_cells_are() -> None:
-    told = written("Gift card amount,Additional fees,Net amount,Coupon code\n,0,157,\n")
-    assert told.count("is it a part of what the order costs?") == 4
+    told = written("Gift card amount;Additional fees;Net amount;Coupon code;W;Price\n;0;1;;4:-;1\n")
+    assert told.count("is it a part of what the order costs?") == 5
 
 
 def test_a_word_is_no_time_that_an_order_is_held() -> None:

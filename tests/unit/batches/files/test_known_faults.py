@@ -103,6 +103,12 @@ CASES = {
             "7": f"{LEFT_OUT}expired in the shop",
         },
     ),
+    "words of a German spreadsheet": shopify(
+        PAID | {"Name": "#1", "Lineitem requires shipping": "FALSCH"},
+        PAID | {"Name": "#2", "Lineitem requires shipping": "WAHR"},
+        run={"2": f"{TEE}, paid:2"},
+        told={"1": f"{LEFT_OUT}nothing in it needs shipping"},
+    ),
     "already fulfilled": shopify(
         PAID | {"Fulfillment Status": "fulfilled", "Fulfilled at": "2024-05-02 10:00:00 +0200"},
         told={"9": f"{LEFT_OUT}fulfilled in the shop on 2024-05-02"},
