@@ -140,6 +140,8 @@ def amount(text: str, currency: str, decimal: str | None) -> str:
     """Return `$1,234.5000` as `1234.50`, with the currency's decimals if they suffice. No amount: no change.
     Raises InvalidAmount for another currency, or if a sign may divide thousands or decimals."""
     text = text.removeprefix("-") if not text.strip("-0.,") else text  # -0.00 is nothing
+    if "-" in text and text.replace("-", "", 1).strip().casefold().removesuffix(".") in _signs(currency):
+        return "0"  # a spreadsheet's `$ -`
     found = _pattern(decimal or ".", currency in _names()["lakhs"]).fullmatch(text)
     known = money.circulating_currencies()
     if found is None or currency not in known:
