@@ -152,11 +152,12 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
 
 
 def _may_tell_state(cells: list[str], ids: list[str]) -> bool:
-    """Return whether only some orders have it, or it has three different cells at most that are not dates."""
+    """Return whether only some orders have it, or it has few different cells that are not dates."""
     orders = ids or list(map(str, range(len(cells))))
     filled = {order for order, cell in zip(orders, cells, strict=True) if cell}
-    few = len({*cells} - {""}) <= min(3, len(set(orders)) - 1) and not all_are(_A_DATE, cells)
-    return bool(filled) and (few or len(filled) < len(set(orders)))
+    different, number = len({*cells} - {""}), len(set(orders))
+    few = different <= max(min(3, number - 1), min(MAX_STATES, number // 5)) and not all_are(_A_DATE, cells)
+    return bool(filled) and (few or len(filled) < number)
 
 
 def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[str]:

@@ -202,6 +202,8 @@ def test_a_number_of_pieces_that_are_shipped_refuses_the_order() -> None:
         ("Pickup", "Yes"),
         ("Delivery method", "Store Pickup"),
         ("Credit Memo", "CM-12"),
+        ("Order type", "Return"),
+        ("Delivery", "Click & Collect"),
     ],
 )
 def test_what_is_refunded_in_part_void_or_picked_up_is_left_out(header: str, done: str) -> None:
