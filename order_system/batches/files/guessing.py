@@ -230,7 +230,7 @@ def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:
 
 def _currency(prices: str) -> str:
     """Return the currency that stands at the amounts; blank if there is none, or several."""
-    signs = set(re.findall(r"[^\d\s.,'\u2019()+-]+", prices))
+    signs = set(re.findall(r"[^\d\s.,:%'\u2019()+-]+", prices))
     codes = {KNOWN["currency"]["signs"].get(sign, sign.upper()) for sign in signs}
     return codes.pop() if len(codes) == 1 and codes <= set(circulating_currencies()) else ""
 
