@@ -109,7 +109,7 @@ def is_more_than_zero(text: str) -> bool:
 def says_no(text: str) -> bool:
     """Return whether a cell that would have a date, or a number, if something had been done has none: it is
     zero, a blank, or a word such as `NULL` or `no`."""
-    word = "".join(char for char in text.casefold() if char.isalnum())
+    word = text.casefold().strip(" ()<>[]\"'#\\.-_\u2013\u2014?")
     return not word or not is_more_than_zero(text) or word in _names()["no"]
 
 
