@@ -170,14 +170,15 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
     if not left_out and not run:
         known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
         no_cure = "the file cannot tell how many of the line are left"
-        cure = no_cure if (state.of, key) == ("line", "partial") else "add it there"
+        part = "add it to `partly` if the file says which lines are left, else to `leave_out`"
+        cure = (no_cure if state.of == "line" else part) if _PARTLY.search(key) else "add it there"
         told = f"{shown(text)} is a state that the profile does not know (it knows {known}); {cure}"
         raise Unfit(line, name, told)
     return left_out
 
 
-_ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")
-"""`0`, `0,00` or `EUR 0.00`."""
+_ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")  # `0`, `0,00` or `EUR 0.00`
+_PARTLY = re.compile("part[il]|parcial|parzial|teil|gedeelte|delvis|częściow|částeč|一部")
 _A_WORD = 4
 """A state with fewer letters, such as `Y`, tells nothing without its column."""
 
@@ -265,8 +266,7 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     owed_on, owed = _owed(rows, paid, layout)
     rest = f"{owed} {first['currency']} are still to be paid" if owed else "it is not paid"
     if state in paid.refuse:
-        told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
-        raise Unfit(line, layout.name_of(column), told)
+        raise Unfit(line, layout.name_of(column), f"{rest} in the shop ({state or 'blank'}); {_CURE}")
     is_unpaid = says_no(state) or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
     is_like_paid = any(fnmatchcase(state, pattern) for pattern in states)
     is_paid = not column or state in states or (is_like_paid and not is_unpaid)
