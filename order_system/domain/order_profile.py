@@ -74,7 +74,8 @@ class Paid(Strict):
     or_else_states: States = ()
     """What means "paid" in the columns of `or_else`, if not `states`."""
     states: States = ()
-    """What means "paid". `*` is anything, such as a date, but for a blank, zeros and what is in `unpaid`."""
+    """What means "paid". `*` is anything, such as a date, but for a blank, zeros, words such as `NULL` or
+    `no`, and what is in `unpaid`."""
     unpaid: States = ()
     """What means "not paid". `*` in a state stands for any letters."""
     refuse: States = ()

@@ -146,7 +146,11 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     if not (told or has_minus or is_share or "unclear" in meaning.values()):
         return rows
     for key in discounts:
-        signs = {"-" in fields[key]: line for line, fields in rows if re.search("[1-9]", fields[key])}
+        signs = {
+            _MINUS.search(fields[key]) is None: line
+            for line, fields in rows
+            if re.search("[1-9]", fields[key])
+        }
         if len(signs) > 1:
             told = f"has another sign than line {min(signs.values())}; take out which of them is no discount"
             raise Unfit(max(signs.values()), layout.names[key], told)
@@ -155,7 +159,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
         new = fields
         for key in discounts:
             if "-" in fields[key]:  # some shops write discounts so
-                new = new | {key: fields[key].replace("-", "", 1)}
+                new = new | {key: _MINUS.sub("", fields[key], count=1)}
         if is_share and fields["discount"]:
             new = new | {"discount": _of_share((line, new), rows, layout)}
         for field, keys in parts.items():
@@ -171,6 +175,10 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
             cure = f'say {field} = "per line" or "per order" under [meaning] in a profile of your own'
             raise Unfit(second, layout.names[field], told + cure)
     return changed
+
+
+_MINUS = re.compile(r"-(?=\D{0,4}[0-9])|(?<=[0-9])-$")
+"""Of a number, and not that of `34,-`."""
 
 
 def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:

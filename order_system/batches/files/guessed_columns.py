@@ -68,11 +68,14 @@ def _suits(known: dict[str, Any], cells: list[str]) -> bool:
     return not is_rate and ("every" not in known or all_are(known["every"], cells))
 
 
-def _alike(known: dict[str, str], free: _Names, cells: Cells) -> Iterator[str]:
+def _alike(known: dict[str, Any], free: _Names, cells: Cells) -> Iterator[str]:
     """Yield the keys of columns whose cells look like the field's. Those named by the field's word, such as
-    price, come first: their names may also have a word for the tax, for example."""
+    price, come first: their names may also have a word for the tax, for example. How many pieces there are,
+    and what each costs, must not be confused with anything: no other column may look like that."""
     named = [key for key in free if re.search(known.get("word", "^$"), key)]
-    for key in dict.fromkeys([*named, *free]):
+    alike = [key for key in free if all_are(known["look"], cells[free[key]])]
+    unsure = "only" in known and len(alike) > 1
+    for key in dict.fromkeys([*named, *(() if unsure else alike)]):
         look = known["look_if_named" if key in named else "look"]
         told = re.sub(known["beside"], "", key) if key in named else key
         if all_are(look, cells[free[key]]) and not re.search(known.get("never", "^$"), told):

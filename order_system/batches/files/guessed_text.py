@@ -11,6 +11,8 @@ EVERYDAY = {"cp949": (0xB0, 0xC8), "gb18030": (0xB0, 0xD7), "cp950": (0xA4, 0xC6
 """Encodings with two bytes a letter -> the first byte, lowest and highest, of letters in daily use."""
 SEPARATORS = ",;\t|"
 _LETTER = r"[^\W\d_\x00-\x7f]"
+_SIGNS = "\u20ac\u00a3\u00a5\u00a0\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u00b0\u00ae\u2122"
+_MISSPELT = re.compile(r"^[\u00c0-\u024f]{3,}$|(?<=[^\W\d_])[\u00fe\u00de]")
 MAX_WORDS = 5
 """The most words that are shown of those that two encodings read differently."""
 MANY_WORDS = 20
@@ -55,11 +57,13 @@ def _is_everyday(text: bytes, encoding: str) -> bool:
     return False
 
 
-def _is_spelt_well(word: str) -> bool:
-    """Return whether a word is of one alphabet and, if Latin, has letters that English has, too."""
-    alphabets = {unicodedata.name(char, "").partition(" ")[0] for char in word}
-    is_word = word.isalpha() and (word.islower() or word.istitle() or word.isupper())
-    return is_word and len(alphabets) == 1 and not re.fullmatch(r"[\u00c0-\u024f]{3,}", word)
+def _is_spelt_well(text: str) -> bool:
+    """Return whether what is between signs are words of one alphabet that, if Latin, have letters that
+    English has, too. No word has Icelandic's \u00fe inside, which in Turkish is \u015f."""
+    words = [*filter(None, re.split(f"[{_SIGNS}]", text))]
+    alphabets = {unicodedata.name(char, "").partition(" ")[0] for char in "".join(words)}
+    are_words = all(word.isalpha() and (word.islower() or word.istitle() or word.isupper()) for word in words)
+    return are_words and len(alphabets) < 2 and not any(map(_MISSPELT.search, words))
 
 
 def as_table(text: str) -> tuple[str, list[list[str]]]:

@@ -12,7 +12,7 @@ from order_system.batches.files.inspection import encoding_of
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
-from order_system.batches.files.spellings import is_more_than_zero
+from order_system.batches.files.spellings import is_more_than_zero, says_no
 from order_system.domain.ids import is_order_id
 from order_system.domain.money import circulating_currencies
 from order_system.domain.order_file import FileRefused
@@ -121,7 +121,7 @@ def _described(cells: Cells) -> Iterator[str]:
 def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Iterator[str]:
     """Yield [paid]. It refuses an order in any state that is not known to mean that it is paid."""
     found = _different(cells)
-    filled = [cell for cell in cells if is_more_than_zero(cell)]
+    filled = [cell for cell in cells if not says_no(cell)]
     is_date = name == reference or all_are(_A_DATE, filled)
     paid = ["*"] if is_date else [cell for cell in found if _means_paid(cell, name)]
     done = [cell for cell in found if cell not in paid and _is_done(cell)]
@@ -139,9 +139,11 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
         "amount": _is("unit_price", "alike", key_of(name))
         or (
             any(map(is_more_than_zero, cells))
-            and all_are(_AN_AMOUNT, (cell.removeprefix("-") for cell in cells))
+            and all_are(_AN_AMOUNT, (re.sub(r"^-|(?<=\d)-$", "", cell) for cell in cells))
         ),
-        "state": _is("states", "way", key_of(name))
+        "state": any(
+            _is(*kind, key_of(name)) for kind in (("states", "way"), ("paid", "name"), ("owed", "name"))
+        )
         or (not _is("states", "never", key_of(name)) and _may_tell_state(cells, ids)),
     }
     looks = [KNOWN["comments"][f"unused_{kind}"] for kind, found in kinds.items() if found]
@@ -150,11 +152,12 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
 
 
 def _may_tell_state(cells: list[str], ids: list[str]) -> bool:
-    """Return whether only some orders have it, or it has three different cells at most that are not dates."""
+    """Return whether only some orders have it, or it has few different cells that are not dates."""
     orders = ids or list(map(str, range(len(cells))))
     filled = {order for order, cell in zip(orders, cells, strict=True) if cell}
-    few = len({*cells} - {""}) <= min(3, len(set(orders)) - 1) and not all_are(_A_DATE, cells)
-    return bool(filled) and (few or len(filled) < len(set(orders)))
+    different, number = len({*cells} - {""}), len(set(orders))
+    few = different <= max(min(3, number - 1), min(MAX_STATES, number // 5)) and not all_are(_A_DATE, cells)
+    return bool(filled) and (few or len(filled) < number)
 
 
 def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[str]:
@@ -227,7 +230,7 @@ def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:
 
 def _currency(prices: str) -> str:
     """Return the currency that stands at the amounts; blank if there is none, or several."""
-    signs = set(re.findall(r"[^\d\s.,'\u2019()+-]+", prices))
+    signs = set(re.findall(r"[^\d\s.,:%'\u2019()+-]+", prices))
     codes = {KNOWN["currency"]["signs"].get(sign, sign.upper()) for sign in signs}
     return codes.pop() if len(codes) == 1 and codes <= set(circulating_currencies()) else ""
 

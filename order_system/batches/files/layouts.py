@@ -164,6 +164,9 @@ def _picker(
     of_line -= {key for parts in (*further.values(), *otherwise.values()) for key in parts}
     keys = sorted(places, key=lambda key: key not in of_line)
     count = len(of_line & {*keys})
+    paid = profile.paid
+    tells_state = {"order_id", "quantity_left", *(in_column(each.column) for each in profile.states)}
+    tells_state |= {*map(in_column, (*paid.column, *paid.or_else, paid.owed, paid.amount))} if paid else set()
     blank, blanks = dict.fromkeys(places, "") | texts, ("",) * (len(keys) - count)
     picked = itemgetter(*map(places.__getitem__, keys))
 
@@ -179,6 +182,10 @@ def _picker(
             fields["postal_code"] = fields["postal_code"].removeprefix("'")
             if fields["sku"][1:].isdigit():
                 fields["sku"] = fields["sku"].removeprefix("'")
+        if "NULL" in text or "\\N" in text:
+            fields.update(
+                {key: "" for key, cell in fields.items() if cell in _NULLS and key not in tells_state}
+            )
         if is_plain:
             return fields
         if of_order:
@@ -213,6 +220,8 @@ def _as_shown(cell: str) -> str:
     return cell
 
 
+_NULLS = ("NULL", "\\N")
+"""What databases write for nothing. It may tell a state, too, and there it stays."""
 _BREAK = re.compile(r"<br */?>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 

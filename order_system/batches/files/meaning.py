@@ -24,7 +24,7 @@ from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import CUT_SHORT, is_more_than_zero, whole_number
+from order_system.batches.files.spellings import CUT_SHORT, says_no, whole_number
 from order_system.domain.order_profile import Paid, State
 from order_system.intake.bill import COSTS_NOTHING
 
@@ -93,7 +93,7 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
     for state in layout.profile.states:
         name = layout.name_of(state.column)
         if state.of == "order":
-            line, text = _of_order(rows, state.column, layout)
+            line, text = _of_order(rows, state.column, layout, _OF_LINE)
             if _is_left_out(state, text, line, name):
                 raise _left_out(state, text, rows, name)
             partly = (line, name) if text.casefold() in state.partly else partly
@@ -143,14 +143,17 @@ def text_in(row: NumberedRow, column: str) -> str:
     return row[1].get(in_column(column), "")
 
 
-def _of_order(rows: Rows, column: str, layout: Layout) -> tuple[int, str]:
+_AGAIN = "; repeat it, or leave it blank"
+_OF_LINE = '; if it is of each line alone, say of = "line" in its [[states]]'
+
+
+def _of_order(rows: Rows, column: str, layout: Layout, cure: str = _AGAIN) -> tuple[int, str]:
     """Return line and text of a column that is of the whole order. Raises Unfit if rows differ."""
     key, found = in_column(column), (rows[0][0], "")
     for line, fields in rows:
         if (text := fields.get(key, "")) and text != found[1]:
             if found[1]:
-                message = f"differs from line {found[0]}; repeat it, or leave it blank"
-                raise Unfit(line, layout.name_of(column), message)
+                raise Unfit(line, layout.name_of(column), f"differs from line {found[0]}{cure}")
             found = line, text
     return found
 
@@ -167,14 +170,15 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
     if not left_out and not run:
         known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
         no_cure = "the file cannot tell how many of the line are left"
-        cure = no_cure if (state.of, key) == ("line", "partial") else "add it there"
+        part = "add it to `partly` if the file says which lines are left, else to `leave_out`"
+        cure = (no_cure if state.of == "line" else part) if _PARTLY.search(key) else "add it there"
         told = f"{shown(text)} is a state that the profile does not know (it knows {known}); {cure}"
         raise Unfit(line, name, told)
     return left_out
 
 
-_ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")
-"""`0`, `0,00` or `EUR 0.00`."""
+_ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")  # `0`, `0,00` or `EUR 0.00`
+_PARTLY = re.compile("part[il]|parcial|parzial|teil|gedeelte|delvis|częściow|částeč|一部")
 _A_WORD = 4
 """A state with fewer letters, such as `Y`, tells nothing without its column."""
 
@@ -246,7 +250,7 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         layout.paid.add(said)
     reference = rows[0][1]["order_id"]
     for column in paid.reference:
-        if (told := _of_order(rows, column, layout)[1]) and not _CUT_SHORT.fullmatch(told):
+        if not says_no(told := _of_order(rows, column, layout)[1]) and not _CUT_SHORT.fullmatch(told):
             reference = told
             break
     return f"paid:{''.join(reference.split())}"
@@ -262,9 +266,8 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     owed_on, owed = _owed(rows, paid, layout)
     rest = f"{owed} {first['currency']} are still to be paid" if owed else "it is not paid"
     if state in paid.refuse:
-        told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
-        raise Unfit(line, layout.name_of(column), told)
-    is_unpaid = not is_more_than_zero(state) or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
+        raise Unfit(line, layout.name_of(column), f"{rest} in the shop ({state or 'blank'}); {_CURE}")
+    is_unpaid = says_no(state) or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
     is_like_paid = any(fnmatchcase(state, pattern) for pattern in states)
     is_paid = not column or state in states or (is_like_paid and not is_unpaid)
     if owed and (is_paid or owed != number(first, "total", layout)):

@@ -39,6 +39,8 @@ _LOST = re.compile(
     "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u0192\u221a\u2248][^\\x00-\\x7f\u0180-\u036f]"
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
+_YEAR_OF_NONE = "(?:0001|1753|1899|1900|1970)"
+_NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|\d\d?[-./]\d\d?[-./]{_YEAR_OF_NONE}(?!\d)")
 _NAMES = ("customer_name", "street", "city", "region")
 _LOST_IN_NAME = re.compile(r"\?[^\W\d_]")  # Fran?ois ?elik: a program could not write these letters
 SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
@@ -100,8 +102,15 @@ def is_negative(text: str) -> bool:
 
 
 def is_more_than_zero(text: str) -> bool:
-    """Return whether an amount, or a date such as 0000-00-00, is more than zero."""
-    return bool(text.strip("0-.,:/ "))
+    """Return whether an amount, or a date, is more than zero. Programs have several dates for none at all."""
+    return bool(text.strip("0-.,:/ ")) and _NO_DATE.match(text) is None
+
+
+def says_no(text: str) -> bool:
+    """Return whether a cell that would have a date, or a number, if something had been done has none: it is
+    zero, a blank, or a word such as `NULL` or `no`."""
+    word = text.casefold().strip(" ()<>[]\"'#\\.-_\u2013\u2014?")
+    return not word or not is_more_than_zero(text) or word in _names()["no"]
 
 
 def is_garbled(text: str) -> bool:
@@ -131,6 +140,8 @@ def amount(text: str, currency: str, decimal: str | None) -> str:
     """Return `$1,234.5000` as `1234.50`, with the currency's decimals if they suffice. No amount: no change.
     Raises InvalidAmount for another currency, or if a sign may divide thousands or decimals."""
     text = text.removeprefix("-") if not text.strip("-0.,") else text  # -0.00 is nothing
+    if "-" in text and text.replace("-", "", 1).strip().casefold().removesuffix(".") in _signs(currency):
+        return "0"  # a spreadsheet's `$ -`
     found = _pattern(decimal or ".", currency in _names()["lakhs"]).fullmatch(text)
     known = money.circulating_currencies()
     if found is None or currency not in known:

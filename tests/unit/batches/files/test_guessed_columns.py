@@ -134,9 +134,16 @@ def test_a_column_of_the_delivery_that_is_blank_throughout_is_none() -> None:
         ("Envío;Método de envío", "shipping_fee", "Envío"),
         ("注文番号;商品名;商品番号;個数;送料", "quantity", "個数"),
         ("Order Total Tax;Amount - Order Total", "total", "Amount - Order Total"),
+        ("Line: Title;Line: SKU", "sku", "Line: SKU"),
+        ("Adet;Birim Fiyat;Genel Toplam", "unit_price", "Birim Fiyat"),
+        ("Ordernr;À-pris;Frakt;Att betala", "shipping_fee", "Frakt"),
+        ("total_paid_tax_incl;total_paid_real", "total", "total_paid_tax_incl"),
+        ("注文者名字;送付先名字;送付先名前", "customer_name", ["送付先名字", "送付先名前"]),
     ],
 )
-def test_of_several_columns_the_one_that_is_meant_is_read(header: str, field: str, name: str | None) -> None:
+def test_of_several_columns_the_one_that_is_meant_is_read(
+    header: str, field: str, name: str | list[str] | None
+) -> None:
     assert columns(f"{header};Note").get(field) == name
 
 

@@ -43,6 +43,7 @@ def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool
         ("Total,Zahlungseingang", "20.00,12.03.2024", "20.00,"),
         ("Captured", "true", "false"),
         ("Settled", "2026-11-20", ""),
+        ("Paid at", "2026-11-20", "NULL"),
         ("Betald", "ja", "nej"),
         ("PayPal Transaction", "9AB12", ""),
         ("bezahlt", "ja", "nein"),
@@ -55,6 +56,7 @@ def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool
         ("Etat", "Payée", "En attente"),
         ("Stato pagamento", "Completed", "In attesa"),
         ("Betaald", "Ja", "Nee"),
+        ("Opłacone", "Tak", "Nie"),
         ("État", "Paiement à distance accepté", "Paiement partiel accepté"),
         ("Status", "Remote payment accepted", "Remote payment not accepted"),
         ("Status", "Fernzahlung eingegangen", "Anzahlung eingegangen"),
@@ -200,6 +202,8 @@ def test_a_number_of_pieces_that_are_shipped_refuses_the_order() -> None:
         ("Pickup", "Yes"),
         ("Delivery method", "Store Pickup"),
         ("Credit Memo", "CM-12"),
+        ("Order type", "Return"),
+        ("Delivery", "Click & Collect"),
     ],
 )
 def test_what_is_refunded_in_part_void_or_picked_up_is_left_out(header: str, done: str) -> None:

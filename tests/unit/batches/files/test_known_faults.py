@@ -64,6 +64,19 @@ NAMED = (
     "city==Reno,country==US"
 )
 PARTLY = f"{LEFT_OUT}partly refunded in the shop, and the file does not say which line"
+NO_DATES = (
+    "NULL",
+    "None",
+    "nan",
+    "N/A",
+    "-",
+    "\\N",
+    "no",
+    "Unpaid",
+    "1900-01-01 00:00",
+    "01/01/0001",
+    "0:00",
+)
 dice = Random(13)
 AMAZON = [
     f"{dice.choice((302, 304, 305, 404, 406))}-{dice.randrange(10**7):07}-{dice.randrange(10**7):07}"
@@ -78,7 +91,7 @@ CASES = {
         PAID | {"Name": "#3", "Financial Status": "refunded"},
         PAID | {"Name": "#4", "Financial Status": "partially_refunded", "Refunded Amount": "4.00"},
         PAID | {"Name": "#5", "Financial Status": "voided"},
-        PAID | {"Name": "#6", "Lineitem requires shipping": "false"},
+        PAID | {"Name": "#6", "Lineitem requires shipping": "FALSCH"},
         PAID | {"Name": "#7", "Financial Status": "expired"},
         run={"2": "HAT x 1 @ 1500 = 1500, paid:2"},
         told={
@@ -112,7 +125,9 @@ CASES = {
     ),
     "partly refunded": shopify(PAID | {"Refunded Amount": "3.00"}, told={"9": PARTLY}),
     "already paid": shopify(
-        PAID | {"Outstanding Balance": "0.00", "Payment Reference": "c7.1"}, run={"9": f"{TEE}, paid:c7.1"}
+        PAID
+        | {"Outstanding Balance": "0.00", "Payment Reference": "c7.1", "Lineitem requires shipping": "WAHR"},
+        run={"9": f"{TEE}, paid:c7.1"},
     ),
     "an Amazon ID is no card number": plain(
         *(row(each, unit_price="2.00") for each in AMAZON),
@@ -133,6 +148,27 @@ CASES = {
         run={"77": "PEN x 4 @ 250 = 1000, pm_x"},
         mapping="order_id=number,sku=what,customer_name=who,currency==USD,customer_email==a@example.com,"
         "payment_method==pm_x,street==1 Oak,city==Reno,country==US",
+    ),
+    "a word or a date for no payment": Case(
+        "order_id,sku,quantity,unit_price,paid,number\n1900,CAP,1,1.00,1/2/2026,NULL\n"
+        + "".join(f"{at},CAP,1,1.00,{text},\n" for at, text in enumerate(NO_DATES)),
+        run={"1900": "CAP x 1 @ 100 = 100, paid:1900"}
+        | {f"{at}": "CAP x 1 @ 100 = 100, pm_x" for at in range(len(NO_DATES))},
+        mapping=NAMED,
+        profile=parse_profile('[paid]\ncolumn = "paid"\nstates = ["*"]\nreference = "number"'),
+    ),
+    "a state that is of each line": Case(
+        "order_id,sku,quantity,unit_price,state\n1,CAP,1,1.00,open\n1,MUG,1,1.00,sent\n",
+        told={"1": 'line 3, state: differs from line 2; if it is of each line alone, say of = "line"'},
+        mapping=NAMED,
+        profile=parse_profile('[[states]]\ncolumn = "state"\nrun = ["open"]\nleave_out = ["sent"]'),
+    ),
+    "a dash for no cents, and for nothing": plain(
+        row("A", unit_price="50,-", discount="34,-"), row("B", unit_price="50,-", discount="$ -34,-"),
+        row("C", unit_price="50,-", discount="$ -", tax="$-"),
+        run=dict.fromkeys("AB", "LAPTOP-789 x 1 @ 5000 = 1600, pm_card_ok")
+        | {"C": "LAPTOP-789 x 1 @ 5000 = 5000, pm_card_ok"},
+        profile=parse_profile('decimal = ","\n[meaning]\ntax = "per order"'),
     ),
     "a fee on each line": plain(
         row(unit_price="1.00", shipping_fee="7.10"), further_row(shipping_fee="7.10"),

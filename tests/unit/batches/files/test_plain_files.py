@@ -45,6 +45,14 @@ def test_digits_that_were_kept_from_a_spreadsheet_are_read_without_its_signs(
     assert (order.shipping_address.postal_code, order.lines[0].sku) == ("01067", "01067")
 
 
+def test_what_a_database_writes_for_nothing_is_on_no_parcel_and_charged_by_no_gateway(tmp_path: Path) -> None:
+    text = csv_text(row("A", region="NULL", tax="\\N"), row("NULL-1", payment_method="NULL"))
+    found = read(tmp_path, text)
+    order = found.order("A")
+    assert (found.ids, order.shipping_address.region, order.tax) == (["A"], "", 0)
+    assert found.reasons == ["line 3, payment_method: is missing"]
+
+
 @pytest.mark.parametrize("cell", ["", "'", "O'Hara", "'Ada'", "a=1", "1-2", "'=1"])
 def test_other_cells_are_left_alone(cell: str) -> None:
     assert defuse(cell) == cell

@@ -70,11 +70,26 @@ def test_an_order_that_is_not_to_be_shipped_is_left_out(
     assert problem.reason == f"not to be shipped: {reason}"
 
 
-@pytest.mark.parametrize(("state", "told"), [("on_hold", "on_hold"), ("4111111111111111", "(a card number)")])
-def test_a_state_that_nobody_knows_is_refused_and_named(tmp_path: Path, state: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "told", "cure"),
+    [
+        ("on_hold", "on_hold", "; add it there"),
+        ("4111111111111111", "(a card number)", "; add it there"),
+        # To run all of it would ship some of it twice.
+        (
+            "Partly sent",
+            "Partly sent",
+            "; add it to `partly` if the file says which lines are left, else to `leave_out`",
+        ),
+    ],
+)
+def test_a_state_that_nobody_knows_is_refused_and_named(
+    tmp_path: Path, state: str, told: str, cure: str
+) -> None:
     (problem,) = shopify(tmp_path, shopify_row(**{"Fulfillment Status": state})).problems
     assert problem.kind is ProblemKind.INVALID
     assert f"Fulfillment Status: {told} is a state that the profile does not know" in problem.reason
+    assert problem.reason.endswith(cure)
     assert "4111" not in problem.reason
 
 
