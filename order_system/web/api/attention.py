@@ -62,9 +62,9 @@ class ActionBody(AnswerBody):
     },
 )
 async def list_attention(services: Given, caller: Viewer) -> Attention:
-    """Lists stuck undos, held orders, bugs, and all else that does not go on by itself, the oldest first.
-    Each tells since when and why it waits, what a person needs to settle it, who has taken it on, and the
-    commands that answer it. Only operators see the customer. Changes of the last second may not show yet."""
+    """Lists stuck undos, held orders, bugs, and all else that does not go on by itself: what stops all orders
+    first, then the oldest. Each tells since when and why it waits, what settles it, who has taken it on, and
+    the commands that answer it. Only operators see the customer. Changes of the last second may be late."""
     found = await waiting_for(services, caller)
     more = len(found) > MOST_LISTED
     return Attention(concerns=found[:MOST_LISTED], more=more, sums=sums_of(found))
