@@ -53,7 +53,7 @@ async def new(
         key = key_file().add(key_id)
     except (OSError, ValueError) as refused:
         raise InvalidUsage(f"no key is made: {refused}") from None
-    note("add key", key.id, "done")
+    note("add key", key.id, "is there")
     Screen(as_json=as_json).answer(_document(key), f"key {key.id} is there")
     return CLEAN
 

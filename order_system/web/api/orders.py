@@ -78,7 +78,7 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
 @router.get(
     "",
     summary="List orders",
-    responses={200: examples.answer("A page, newest first.", "orders"), **documented(422, 502, 503)},
+    responses={200: examples.answer("A page, sorted as asked.", "orders"), **documented(422, 502, 503)},
 )
 async def list_orders(
     services: Given, linked: Linked, wanted: Annotated[WantedPage, Query()]
