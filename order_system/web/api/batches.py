@@ -246,7 +246,7 @@ async def steer(services: Services, name: str, how: Steering, *, orders_too: boo
     responses={202: examples.answer("Under way.", "batch_started"), **_ACTION_PROBLEMS},
 )
 async def retry(name: BatchName, services: Given, response: Response) -> documents.BatchStarted:
-    """Runs again only those orders of the same file that failed, were cancelled or were terminated."""
+    """Runs only those orders of the same file that failed, were cancelled or terminated, or never began."""
     batch = documents.batch_started(name, new=await services.batches.retry(name))
     response.headers["Location"] = batch.location
     return batch
