@@ -71,7 +71,7 @@ class AttentionClient(WhatWaits):
 
     @noted("answer")
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
-        """Send an answer about a stuck undo, or to a held order, and return the receipt."""
+        """Send an answer about a stuck undo or refund, an unsent notice or a held step."""
         check_order_id(order_id)
         if flaw := flaw_in(answer):
             raise InvalidUsage(flaw)

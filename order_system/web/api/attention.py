@@ -42,7 +42,7 @@ class ActionBody(AnswerBody):
     action: Action = Field(
         description="`retry`: what is held, stuck or undelivered is tried again now; an order that was "
         "undone runs again with its content. `resolve`: what is stuck was done by hand, as `note` says. "
-        "`give-up`: undo what is held. `take`: somebody is on it."
+        "`give-up`: undo what is held. `cancel`: cancel the order. `take`: somebody is on it."
     )
     parcel: ParcelFate | None = Field(None, description="As in `resolve`, for a stuck undo of shipping.")
 

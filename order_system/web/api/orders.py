@@ -220,7 +220,8 @@ async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Op
 
 @actions.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
-    """Has a stuck undo tried again now, or records that it was done by hand."""
+    """Has a stuck undo or refund tried again now, or records that it was done by hand; or that a person has
+    told the customer what was never sent."""
     return await _answered(services, order_id, caller, Resolution(**answer.given(caller)))
 
 
