@@ -38,7 +38,7 @@ chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1
 cluster: $(VENV)/.dev postgres prometheus ## A production cluster of Temporal on this machine, killed in parts (OPTIONS=--help)
 	$(BIN)/python -m tests.cluster $(OPTIONS)
 
-sbom: requirements.lock ## Write sbom.cdx.json: what the image has installed, as CycloneDX, from the lock
+sbom: requirements.lock ## Write sbom.cdx.json: the packages that the image installs, as CycloneDX, from the lock
 	$(PYTHON) deploy/sbom.py > sbom.cdx.json
 
 lint: rules ## Format check, lint, types and import rules

@@ -151,8 +151,9 @@ class Effects:
     async def call_gateway(
         self, ref: SubmissionRef, claimed: JournalEntry, call: Call[Receipt], attempt: Attempt
     ) -> Receipt:
-        """Call the gateway under a claimed key. A definite no is noted in the book, so that a later undo need
-        not wait for this attempt. After any other failure the attempt counts as unanswered.
+        """Call the gateway under a claimed key. A definite no, or that it was not reached, is noted in the
+        book, so that a later undo need not wait for this attempt. After any other failure the attempt counts
+        as unanswered.
 
         The call ends with its attempt, however late the claim was granted: an undo believes "nothing found"
         as soon as the attempt's deadline has passed. A worker that dies in each call never reports a failure,

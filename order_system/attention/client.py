@@ -53,7 +53,7 @@ _UPDATES: Mapping[type[Answer], Any] = {
 
 
 class AttentionClient(WhatWaits):
-    """Lists and answers concerns. Every method raises ServerUnreachable if the server cannot be reached.
+    """Lists and answers concerns. All but `take` and `in_book_alone` raise ServerUnreachable.
 
     Answering raises InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not
     take it or is closed, UnknownOrder, and NoWorkerAnswers if no worker has confirmed it in time."""
@@ -71,7 +71,7 @@ class AttentionClient(WhatWaits):
 
     @noted("answer")
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
-        """Send an answer about a stuck undo, or to a held order, and return the receipt."""
+        """Send an answer about a stuck undo or refund, an unsent notice or a held step."""
         check_order_id(order_id)
         if flaw := flaw_in(answer):
             raise InvalidUsage(flaw)

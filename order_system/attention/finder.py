@@ -4,8 +4,8 @@ An order reports what it waits for, if a worker answers its queries; otherwise t
 pending activities must do. If a workflow cannot report, because it is stuck on a bug or a file or has no
 worker, the server still knows. So every open workflow that makes no progress is listed.
 
-The cost: eight searches, a count, some questions about task queues, and two or three calls for each workflow
-found, a few workflows at a time."""
+The cost: eight searches, a count, another for each version of the workers, some questions about task queues,
+and two or three calls for each workflow found, a few workflows at a time."""
 
 import asyncio
 from collections import Counter

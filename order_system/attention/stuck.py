@@ -63,7 +63,7 @@ def order_by_server(order: WorkflowExecutionDescription, silence: str) -> Iterat
 
 
 def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int = 1) -> str | None:
-    """Describe the first pending activity that was paused, or failed and is at attempt `least_attempts`."""
+    """Describe the first pending activity that was paused, or failed and has come to `least_attempts`."""
     for activity in described.raw_description.pending_activities:
         if activity.last_failure.message and activity.attempt >= least_attempts:
             what = f"{activity.activity_type.name}, attempt {attempt_that_failed(activity)}: "

@@ -111,7 +111,8 @@ class BatchClient(BatchReports):
                 _check_same(name, await described.memo(), sha256)
 
     async def retry(self, name: str) -> bool:
-        """Run again what failed, was cancelled or was terminated, from the same file. Raises UnknownBatch."""
+        """Run again what failed, was cancelled or terminated, or never began. Raises UnknownBatch, and what
+        `start` raises."""
         record = await self.record(name)
         # Which activities run, and on which queues, was chosen for the workers of that run.
         settled = {"queues_by_step": None, "first_attempts": None}

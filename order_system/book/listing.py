@@ -53,8 +53,8 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = PAGE_ROWS,
     ) -> Page[OrderSummary]:
-        """Return a page of orders. An order's time is when payment opened it. An accepted order without a
-        payment has no total and the time of its acceptance, and moves up once payment opens it."""
+        """Return a page of orders. An order's time is when it was accepted. It has no total before a step
+        opens it."""
         if not can_be_kept(wanted.reason, wanted.batch, wanted.currency):
             return Page((), None)
         place, kind = PLACES[wanted.sort]

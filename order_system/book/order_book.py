@@ -13,7 +13,7 @@ found" is final only once the deadline of that attempt has passed.
 together with the dispatch, as failed or cancelled with the last undo. A closed status never changes, and a
 closed submission refuses every claim except the notice's.
 
-Every method is one transaction that locks the submission's row first, so two methods never interleave on one
+Each method below is one transaction that locks the submission's row first, so two never interleave on one
 submission. Behind the checks made here stand unique indexes (`tables.py`)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -48,10 +48,12 @@ async def new(
     as_json: Json = False,
 ) -> int:
     """Make a key in the file that ORDER_KEYS names. It seals from now on, or from when its ID says."""
+    configured()
     try:
         key = key_file().add(key_id)
     except (OSError, ValueError) as refused:
         raise InvalidUsage(f"no key is made: {refused}") from None
+    note("add key", key.id, "is there")
     Screen(as_json=as_json).answer(_document(key), f"key {key.id} is there")
     return CLEAN
 

@@ -1,8 +1,8 @@
 """What can go wrong, told apart by what may be done about it.
 
 *Business errors* are a definite "no": somebody decided. They are never retried; the order is undone.
-*Transient errors* are trouble on the way: they are retried with the same idempotency key. Only
-`NotReached` promises that nothing happened; after any other transient error the effect may exist."""
+*Transient errors* are trouble on the way: they are retried with the same idempotency key. Of those that a
+gateway raises, only `NotReached` promises that nothing happened; after any other the effect may exist."""
 
 
 class OrderSystemError(Exception):
@@ -62,7 +62,7 @@ NEVER_RETRIED = [error.__name__ for error in (BusinessError, *BusinessError.__su
 
 
 class TransientError(OrderSystemError):
-    """Trouble on the way. Retried with the same key; the effect may exist, except after `NotReached`."""
+    """Trouble on the way. Retried with the same key; the effect may exist, unless its class denies that."""
 
 
 class NotReached(TransientError):

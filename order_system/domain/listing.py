@@ -103,7 +103,7 @@ class BatchSummary(Wire):
     bytes_total: int
     window: int
     only_failed: bool
-    """True for a retry, which runs only the orders that had failed."""
+    """True for a retry, which leaves new orders of the file out."""
 
 
 class Sort(StrEnum):

@@ -81,7 +81,7 @@ def _rests(order: OrderProgress) -> bool:
 
 
 class OrderClient(Relatives):
-    """Works on a Temporal client and the order book. Every method may raise ServerUnreachable."""
+    """Works on a Temporal client and the order book. What asks the server may raise ServerUnreachable."""
 
     def __init__(
         self,
@@ -247,8 +247,8 @@ class OrderClient(Relatives):
         return known
 
     async def find_existing(self, order_ids: Sequence[str]) -> dict[str, SubmissionStatus]:
-        """Return the status of those orders that the book knows, by one query. A look-up that fails raises
-        what the database raises; it never looks like "nothing exists"."""
+        """Return the status of those orders that the book knows. A look-up that fails raises what the
+        database raises; it never looks like "nothing exists"."""
         return {order_id: known.status for order_id, known in (await self._book.find(order_ids)).items()}
 
     async def _fulfilled_before(self, order: Order) -> bool:

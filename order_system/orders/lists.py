@@ -60,10 +60,10 @@ class OrderLists:
         cursor: str | None = None,
         limit: int = PAGE_ROWS,
     ) -> Page[OrderSummary]:
-        """Return a page of orders, newest first. It may have fewer rows than `limit` although there are more:
-        its `next` tells. The first page of all orders, or of running ones, begins with those that the server
-        runs and the book does not know: a batch has just begun them, or a client died before it could note
-        them. The first page of terminated orders begins with those that nobody has settled yet.
+        """Return a page of orders. It may have fewer rows than `limit` although there are more: its `next`
+        tells. The first page of all orders, or of running ones, begins with those that the server runs and
+        the book does not know: a batch has just begun them, or a client died before it could note them. The
+        first page of terminated orders begins with those that nobody has settled yet.
 
         Raises InvalidCursor, and ServerUnreachable if only the orders that need attention are wanted."""
         is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)

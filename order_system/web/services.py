@@ -29,7 +29,8 @@ from order_system.web import policy
 @dataclass
 class WaitingCount:
     """How many things wait for a person. One look now and then serves all open pages; the longer a look
-    takes, the rarer looks are. A page waits a moment for the first look; later it shows the last number."""
+    takes, the rarer looks are. A page waits a moment for the first look, and for one that is long overdue;
+    else it shows the last number."""
 
     attention: AttentionClient
     _known: int | None = None

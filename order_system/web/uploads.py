@@ -1,8 +1,9 @@
 """Keeps uploaded files of orders below ORDER_DATA_DIR, where workers read them.
 
-A file's path is made of its content's hash and its batch's name, and of nothing else that was sent. So no
-name leads outside the folder, and a file sent twice is kept once. A file appears there only when it is
-complete and taken. Until then its request alone has it: what is refused is deleted, and nobody else's file.
+A file's path is made of its content's hash, its batch's name and its format, and of nothing else that was
+sent. So no name leads outside the folder, and a file sent twice for a batch is kept once. A file appears
+there only when it is complete and taken. Until then its request alone has it: what is refused is deleted, and
+nobody else's file.
 """
 
 import asyncio

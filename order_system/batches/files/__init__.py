@@ -1,4 +1,4 @@
-"""Files of orders, read page by page: CSV in our columns or any others, Shopify's export, JSON Lines.
+"""Files of orders, read page by page: CSV in our columns or, by a profile, in any others; JSON Lines.
 
     files = OrderFiles(settings.file_roots)
     ref = await files.inspect("orders.csv", mapping=parse_mapping("order_id=orderID,currency==USD"))
@@ -9,7 +9,7 @@
 `sources` opens permitted files; `rows` makes rows of bytes, whatever is wrong with them; `columns`, `layouts`
 and `profiles` say what the cells are; `blocks` finds the rows of one order; `meaning` says by the profile how
 much of it is to be shipped, at what price; `checking` makes it an order, by `quick_check` or by the strict
-reader of `intake`. Other packages import the names below and no module of this package."""
+reader of `intake`. Except for `batches`, other packages import the names below and no module of this one."""
 
 from order_system.batches.files.apart import SeenOrders
 from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping

@@ -36,7 +36,7 @@ from order_system.domain.order_file import FileRefused
 
 batch = App(name="batch", help_epilogue=MORE_HELP)
 
-File = Annotated[str, Parameter(help="CSV, JSON Lines or a Shopify export, below ORDER_FILE_ROOTS.")]
+File = Annotated[str, Parameter(help="CSV, JSON Lines or a shop's export, below ORDER_FILE_ROOTS.")]
 Name = Annotated[str, Parameter(help="The batch's name; its workflow is batch-NAME.")]
 Wait = Annotated[bool, Parameter(help="Show the progress until the batch has ended.")]
 Window = Annotated[int, Parameter(validator=Number(gte=1, lte=policy.BATCH_WINDOW_LIMIT))]
@@ -124,7 +124,7 @@ async def run(
 async def retry(
     name: Name, /, *, wait: Wait = False, embedded: Embedded = False, as_json: Json = False
 ) -> int:
-    """Run again those orders of the same file that failed, were cancelled or terminated."""
+    """Run again those orders of the same file that failed, were cancelled or terminated, or never began."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
         new = await session.batches.retry(name)

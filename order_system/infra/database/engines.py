@@ -80,7 +80,7 @@ def connections_to(url: URL) -> int:
 
 
 def postgresql(url: URL) -> Engine:
-    """Settings are made once for each connection: in each transaction they would cost a third more. A pooler
+    """Settings are made once for each connection: in each transaction they would cost much more. A pooler
     that hands connections on after each transaction must make them itself (docs/cluster.md)."""
     gone = int(policy.DATABASE_GONE.total_seconds())
     waits = {

@@ -55,7 +55,7 @@ TUNING = {
 }
 PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 GARBAGE = {"GOGC": "400"}
-"""Go collects garbage a quarter as often, for some 120 MB more memory. The user's own setting wins."""
+"""Go collects garbage a quarter as often, for some 140 MB more memory. The user's own setting wins."""
 
 _AGAIN = 4
 _TOLD_LINES = 15

@@ -42,7 +42,7 @@ class ActionBody(AnswerBody):
     action: Action = Field(
         description="`retry`: what is held, stuck or undelivered is tried again now; an order that was "
         "undone runs again with its content. `resolve`: what is stuck was done by hand, as `note` says. "
-        "`give-up`: undo what is held. `take`: somebody is on it."
+        "`give-up`: undo what is held. `cancel`: cancel the order. `take`: somebody is on it."
     )
     parcel: ParcelFate | None = Field(None, description="As in `resolve`, for a stuck undo of shipping.")
 
@@ -62,9 +62,9 @@ class ActionBody(AnswerBody):
     },
 )
 async def list_attention(services: Given, caller: Viewer) -> Attention:
-    """Lists stuck undos, held orders, bugs, and all else that does not go on by itself, the oldest first.
-    Each tells since when and why it waits, what a person needs to settle it, who has taken it on, and the
-    commands that answer it. Only operators see the customer. Changes of the last second may not show yet."""
+    """Lists stuck undos, held orders, bugs, and all else that does not go on by itself: what stops all orders
+    first, then the oldest. Each tells since when and why it waits, what settles it, who has taken it on, and
+    the commands that answer it. Only operators see the customer. Changes of the last second may be late."""
     found = await waiting_for(services, caller)
     more = len(found) > MOST_LISTED
     return Attention(concerns=found[:MOST_LISTED], more=more, sums=sums_of(found))

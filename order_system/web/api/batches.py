@@ -173,7 +173,13 @@ async def outcome(name: BatchName, services: Given) -> StreamingResponse:
     "/{name}/rejects.csv",
     summary="Download the invalid lines, to be mended and run",
     response_class=StreamingResponse,
-    responses=_DOWNLOAD,
+    responses={
+        **_DOWNLOAD,
+        200: {
+            "description": "CSV; of a file of JSON Lines, JSON Lines. Sent while it is written.",
+            "content": {CSV: examples.text("rejects_csv"), JSON_LINES: examples.text("rejects_json_lines")},
+        },
+    },
 )
 async def rejects(name: BatchName, services: Given, _caller: Operator) -> StreamingResponse:
     """Returns the lines as they were, with a column `reject_reason`; of a file of JSON Lines, the documents.
@@ -191,6 +197,9 @@ async def _downloaded(
         raise FileChanged(
             f"the file of batch {name} is no longer there as it was: restore it, or run it as another batch"
         ) from None
+    source = (await services.batches.record(name)).request.file
+    if what == "rejects" and source.format is FileFormat.JSONL:
+        return attached(written, f"{name}-{what}.jsonl", JSON_LINES)
     return attached(written, f"{name}-{what}.csv", CSV)
 
 
@@ -246,7 +255,7 @@ async def steer(services: Services, name: str, how: Steering, *, orders_too: boo
     responses={202: examples.answer("Under way.", "batch_started"), **_ACTION_PROBLEMS},
 )
 async def retry(name: BatchName, services: Given, response: Response) -> documents.BatchStarted:
-    """Runs again only those orders of the same file that failed, were cancelled or were terminated."""
+    """Runs only those orders of the same file that failed, were cancelled or terminated, or never began."""
     batch = documents.batch_started(name, new=await services.batches.retry(name))
     response.headers["Location"] = batch.location
     return batch

@@ -78,7 +78,7 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
 @router.get(
     "",
     summary="List orders",
-    responses={200: examples.answer("A page, newest first.", "orders"), **documented(422, 502, 503)},
+    responses={200: examples.answer("A page, sorted as asked.", "orders"), **documented(422, 502, 503)},
 )
 async def list_orders(
     services: Given, linked: Linked, wanted: Annotated[WantedPage, Query()]
@@ -220,7 +220,8 @@ async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Op
 
 @actions.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
-    """Has a stuck undo tried again now, or records that it was done by hand."""
+    """Has a stuck undo or refund tried again now, or records that it was done by hand; or that a person has
+    told the customer what was never sent."""
     return await _answered(services, order_id, caller, Resolution(**answer.given(caller)))
 
 

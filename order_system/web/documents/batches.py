@@ -16,7 +16,7 @@ class BatchAction(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     RETRY = "retry"
-    """Run again what failed, was cancelled or was terminated, from the same file."""
+    """Run again what failed, was cancelled or terminated, or never began, from the same file."""
 
 
 class BatchDocument(BatchProgress):

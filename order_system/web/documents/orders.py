@@ -74,7 +74,10 @@ class AnswerBody(BaseModel):
 
 
 class ResolutionBody(AnswerBody):
-    step: Step = Field(description=f"The step whose undo is stuck: {', '.join(answers.UNDOABLE)}.")
+    step: Step = Field(
+        description=f"The step whose undo is stuck: {', '.join(answers.UNDOABLE)}. `notification`: for a "
+        "notice that was never sent, with `handled`."
+    )
     remedy: answers.Remedy = Field(
         description="`retry`: try it again now. `handled`: it was done by hand, as `note` says."
     )

@@ -141,7 +141,7 @@ def headline(progress: BatchProgress) -> str:
 
 @router.post(f"{ONE}/retry", dependencies=[Depends(operator)])
 async def retry(name: str, services: Given) -> Response:
-    """Retry what failed, was cancelled or was terminated. Raises UnknownBatch, OrderConflict."""
+    """Retry what failed, was cancelled or terminated, or never began. Raises UnknownBatch, OrderConflict."""
     started = await services.batches.retry(name)
     return redirect(f"/batches/{name}", "batch-started" if started else "batch-running")
 

@@ -1,4 +1,4 @@
-"""`/`: the orders, newest first, with counts by status, a search and filters. `/orders/{order_id}`: one order
+"""`/`: the orders, with counts by status, a search and filters. `/orders/{order_id}`: one order
 with its children, its timeline, and what a person may do about it."""
 
 from collections.abc import Iterator, Sequence
@@ -136,7 +136,7 @@ async def cancel(order_id: str, services: Given) -> Response:
 async def resolve(
     order_id: str, services: Given, caller: Operator, answer: Annotated[documents.ResolutionBody, Form()]
 ) -> Response:
-    """Answer a stuck undo. Raises what `AttentionClient` raises."""
+    """Answer a stuck undo or refund, or an unsent notice. Raises what `AttentionClient` raises."""
     await services.attention.answer(order_id, Resolution(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
 

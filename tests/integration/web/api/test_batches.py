@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
@@ -210,3 +211,15 @@ async def test_scripts_in_a_file_come_back_as_text_only(shop: WebShop, operator:
     assert rejects.headers["content-type"].startswith("text/csv")
     assert rejects.headers["x-content-type-options"] == "nosniff"
     assert "'=cmd" in rejects.text
+
+
+async def test_rejects_of_json_lines_are_sent_as_json_lines(shop: WebShop, operator: AsyncClient) -> None:
+    headers = {"Content-Type": "application/x-ndjson"}
+    async with shop.open():
+        await operator.post("/api/batches?name=lines", content='{"order_id": "JL-1"}\n', headers=headers)
+        await ended(operator, "lines")
+        rejects = await operator.get("/api/batches/lines/rejects.csv")
+
+    assert rejects.headers["content-type"].startswith("application/x-ndjson")
+    assert rejects.headers["content-disposition"] == "attachment; filename*=UTF-8''lines-rejects.jsonl"
+    assert "reject_reason" in json.loads(rejects.text)
