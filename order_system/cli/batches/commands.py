@@ -82,7 +82,7 @@ async def profile(
     screen.answer({"profile": text, "sample": sample, "out": out})
     if not as_json:
         written = f"{out} is a first guess: check it" if out else text
-        screen.say("\n# ".join([written, "The first order, as it would be read:", *sample]))
+        screen.say("\n# ".join([written, "An order, as it would be read:", *sample]))
     return CLEAN
 
 
@@ -105,7 +105,7 @@ async def run(
     embedded: Embedded = False,
     as_json: Json = False,
 ) -> int:
-    """Start a batch workflow over the file: one order workflow for each order that is new or has failed."""
+    """Start a batch workflow over the file. It runs each order that is neither fulfilled nor under way."""
     settings, screen = configured(), Screen(as_json=as_json)
     ref = await inspected(file, reading, settings, screen)
     if strict:

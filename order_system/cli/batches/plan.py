@@ -52,7 +52,7 @@ def plan_view(plan: Plan, sample: Sequence[str]) -> Iterator[RenderableType]:
     yield table
     yield Text(plan.in_money(), style="bold")
     if sample:
-        yield Text("\n  ".join(["The first order, as it would be read:", *sample]))
+        yield Text("\n  ".join(["An order, as it would be read:", *sample]))
     for warning in plan.warnings():
         yield Text(warning, style="yellow")
     yield from _told_of(plan.examples, plan.problems + plan.duplicates)

@@ -115,7 +115,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert plan.flaws == page.flaws == batches.flaws == failed.flaws == []
     assert "The file holds 3 orders on 6 rows." in plan.text
     assert "new 3 start them" in plan.text
-    assert "The first order, as it would be read" in plan.text
+    assert "An order, as it would be read" in plan.text
     assert "a run charges 3 orders, 89.97 USD" in plan.text
     assert "PB-1: Ada, ada@example.com, pays by pm_card_ok" in plan.text
     assert "1 x MOUSE-321 at 29.99 USD" in plan.text
