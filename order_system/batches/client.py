@@ -257,7 +257,7 @@ def _check_same(name: str, memo: Mapping[str, Any], sha256: str) -> None:
 
 async def _why(batch: WorkflowHandle[BatchFulfillmentWorkflow, BatchProgress]) -> str:
     try:
-        await batch.result()
+        await batch.result(rpc_timeout=policy.RPC)
     except WorkflowFailureError as failure:
         return str(root_cause(failure))
     return "unknown"
