@@ -194,7 +194,7 @@ def test_a_file_that_is_no_text_any_more_when_it_is_looked_through_again(
 
 
 @given(content=files(), chunk=st.integers(20, 300), batch=st.integers(1, 8))
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_what_is_found_apart_is_what_pages_would_tear(
     tmp_path: Path, content: bytes, chunk: int, batch: int
 ) -> None:
