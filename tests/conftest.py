@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from order_system.domain import policy
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import CHANGES
+from order_system.infra.process import collect_less_garbage
 from tests.fixtures.databases.postgresql import SKIPPED
 
 POLICIES = (policy, infra_policy)
@@ -105,6 +106,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    collect_less_garbage()
     if find_spec("sniffio") is None:
         _known_to_be_absent("sniffio")
 
