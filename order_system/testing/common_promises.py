@@ -104,6 +104,7 @@ async def _meet_no(play: Play, act: Act) -> None:
     answer = await play.answer(call)
     if answer.error is None:
         exact(call, answer)
+        await _left_by_one(play, act)
         raise NotShown(f"it was not refused: {OTHER_DATA}")
     must_raise(call, answer, act.error)
 
@@ -138,6 +139,7 @@ async def late(play: Play, act: Act) -> None:
     back, left, again = await play.ask(undo), await play.left(), await play.answer(call)
     if not again.is_no:
         alike(call, Answer(first), again)
+    await play.lists(left)
     alike(undo, Answer(back), await play.answer(undo))
     await play.lists(left)
     _needs_statement(play)

@@ -155,6 +155,8 @@ async def _can_be_had(play: Play, act: Act, there_is: int, otherwise: type[Excep
         call = _wants(play, act, quantity, *_both(play))
         answers.append(await play.answer(call))
         exact(call, answers[-1])
+        if len(left := await play.left()) > 1:
+            raise Broken(f"of one {act.method}, the statement of accounts lists {left}")
     more, just = answers
     await play.answer(act.undo_call(play))
     if just.error or not more.error:
