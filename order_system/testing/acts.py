@@ -40,7 +40,7 @@ class Act:
     error: type[errors.BusinessError] | None = None
     """The definite no that the act may raise, if any."""
     listed: bool = True
-    """Whether a statement of accounts lists it."""
+    """Whether every statement of accounts lists it."""
 
     def call(self, play: Play, **other: Any) -> Call:
         """Return the call for the newest order."""

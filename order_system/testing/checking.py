@@ -24,6 +24,7 @@ from order_system.testing.acts import CAPTURE, MONEY, RELINQUISH, Act
 from order_system.testing.answers import Answer, Broken, NotShown
 from order_system.testing.playing import Options, Play, carry_out
 from order_system.testing.promises import ACTS, Promise, promises_of
+from order_system.testing.severing import connections_of_calls
 
 CheckedPort = Literal["payments", "warehouse", "carrier", "mailer"]
 
@@ -64,7 +65,7 @@ async def check(
 
     Raises InvalidSettings if the gateway cannot be opened."""
     settings, findings = load_settings(), list[Finding]()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, connections_of_calls() as connections:
         faults = settings.faults if "faults" in settings.model_fields_set else "none"
         own = {"data_dir": Path(folder), "database_url": None, "faults": faults}
         settings = settings.model_copy(update=own)
@@ -72,7 +73,7 @@ async def check(
             gateway, accounts, rng = getattr(system.world, port), system.world.accounts, Random(seed)  # noqa: S311
             if accounts and ACTS[Port(port)][0].effect not in (await accounts.statement()).told:
                 accounts = None
-            play = Play(gateway, accounts, elsewhere, options or Options(), rng)
+            play = Play(gateway, accounts, elsewhere, connections, options or Options(), rng)
             promises = promises_of(Port(port), gateway)
             for number, promise in enumerate(promises, 1):
                 progress(f"{number} of {len(promises)}: {promise.name}")

@@ -96,6 +96,10 @@ async def elsewhere(play: Play, act: Act) -> None:
     asked = {"reference": paid, "amount": AMOUNT, "currency": play.options.currency}
     find = Call("find_payment", play.key(act.effect), asked)
     before = (await play.answer(find)).value
+    other = (await play.answer(replace(find, arguments=asked | {"amount": PART}))).value
+    if other not in (before, None):  # it may refuse another amount, but tells what was paid
+        told = f"find_payment answered {before}, and {other} to an order of {PART}"
+        raise Broken(told, "a parcel goes out that is paid in part")
     if not isinstance(before, PaymentElsewhere) or before.amount - before.refunded <= PART:
         raise NotShown(f"{paid} is no payment of which more than {PART} is left")
     sure = CapturedElsewhere.CONFIRMED
@@ -151,6 +155,8 @@ async def _can_be_had(play: Play, act: Act, there_is: int, otherwise: type[Excep
         call = _wants(play, act, quantity, *_both(play))
         answers.append(await play.answer(call))
         exact(call, answers[-1])
+        if len(left := await play.left()) > 1:
+            raise Broken(f"of one {act.method}, the statement of accounts lists {left}")
     more, just = answers
     await play.answer(act.undo_call(play))
     if just.error or not more.error:
@@ -212,8 +218,9 @@ async def commit_of_nothing(play: Play, act: Act) -> None:
             await play.ask(act.first.call(play))
             await play.ask(act.first.undo_call(play))
         answer = await play.first_answer(act.call(play))
-        if answer.error is None:
-            raise Broken(f"{act.method} must fail here: it {answer}")
+        if answer.error is None or answer.is_no:
+            follows = "a parcel is gone, and its order is told to have failed" if answer.error else ""
+            raise Broken(f"{act.method} must fail here, and not by a BusinessError: it {answer}", follows)
 
 
 async def other_notice(play: Play, act: Act) -> None:
@@ -242,7 +249,7 @@ async def void_too_late(play: Play, act: Act) -> None:
     call = await begun(play, act)
     first, _, void = (each.call(play) for each in family_of(act))
     before = await play.answer(first)
-    alike(call, await play.answer(call), await play.answer(void))
+    alike(call, *await play.in_a_row(call), await play.answer(void))
     alike(first, before, await play.answer(first))
 
 

@@ -1,7 +1,7 @@
 """What a promise is played with: gateway calls, their trace, and what shows how often each was done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from multiprocessing.connection import Connection
@@ -18,6 +18,7 @@ from order_system.domain.order import PaymentReceipt, Wire
 from order_system.domain.policy import GATEWAY_CALL
 from order_system.testing import policy
 from order_system.testing.answers import NO_RECEIPT, OTHER_DATA, Answer, Broken, Call, NotShown
+from order_system.testing.severing import CUT_OFF, IN_A_CALL, severed
 
 THERE = "in another process: "
 """The `how` of a call that another process has to make."""
@@ -44,32 +45,11 @@ class Options:
     email: str = _option("gateway-check@example.com", "Who gets the mail.")
     refused_email: str = _option("bounces@example.com", "A recipient who is refused.")
     paid: str | None = _option(None, "A payment made elsewhere: 10 minor units of it are given back.")
-    authorised: str | None = _option(None, "Authorisations of 19.90 made elsewhere: 21, with commas.")
-
-
-@dataclass(frozen=True)
-class Severed:
-    """Awaits a call, and turns its cancel into a broken connection, wherever the call waits. So its client
-    sees trouble, and not a caller that has given up."""
-
-    call: Coroutine[Any, Any, Any]
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        waiting = self.call.__await__()
-        try:
-            waits_for = next(waiting)
-            while True:
-                try:
-                    yield waits_for
-                except asyncio.CancelledError:
-                    waits_for = waiting.throw(ConnectionResetError("cut off by this check"))
-                else:
-                    waits_for = next(waiting)
-        except StopIteration as answered:
-            return answered.value
+    authorised: str | None = _option(None, "Authorisations of 19.90 made elsewhere: 20, with commas.")
 
 
 async def carry_out(gateway: object, call: Call, how: Callable[..., Awaitable[Any]] | None = None) -> Answer:
+    before = IN_A_CALL.set(True)
     try:
         async with asyncio.timeout(GATEWAY_CALL.total_seconds()):
             under_way = getattr(gateway, call.method)(call.key, **call.arguments)
@@ -77,6 +57,8 @@ async def carry_out(gateway: object, call: Call, how: Callable[..., Awaitable[An
     except Exception as failure:
         ours = type(as_ours(failure)) if isinstance(failure, OrderSystemError) else Exception
         return Answer(error=ours, words=" ".join(f"raised {type(failure).__name__}: {failure}".split()))
+    finally:
+        IN_A_CALL.reset(before)
 
 
 @dataclass
@@ -85,6 +67,8 @@ class Play:
     accounts: StatementOfAccounts | None
     elsewhere: Connection
     """Takes a call, and returns the answer that the gateway gives to another process."""
+    connections: list[asyncio.Transport]
+    """Those that its own calls have opened."""
     options: Options
     rng: Random
     trace: list[str] = field(default_factory=list[str])
@@ -130,7 +114,10 @@ class Play:
 
     async def first_answer(self, call: Call, how: str = "") -> Answer:
         answer = await (self._there(call) if how == THERE else carry_out(self.gateway, call))
-        self.trace.append(f"{how}{call} {answer}")
+        return self._noted(how, call, answer)
+
+    def _noted(self, how: str, call: Call, answer: Answer) -> Answer:
+        self.trace.append(f"{how}{call} {answer}".rstrip())
         if isinstance(answer.value, PaymentReceipt) and call.method != "void":
             self.receipts[call.key] = answer.value
         return answer
@@ -169,16 +156,19 @@ class Play:
         answer = await self.cut(call, number)
         return [*([answer] if answer.error is None else []), *await self.in_a_row(call)]
 
-    async def cut(self, call: Call, number: int, *, severed: bool = False) -> Answer:
-        """Cancel the call, or break its connection if `severed`: the higher the number, the later."""
+    async def cut(self, call: Call, number: int, *, sever: bool = False) -> Answer:
+        """Cancel the call, or break its connection if `sever`: the higher the number, the later."""
         seconds = self.took * (number + self.rng.random()) / (policy.MOMENTS - 1)
-        under_way = asyncio.create_task(carry_out(self.gateway, call, Severed if severed else None))
+        under_way = asyncio.create_task(carry_out(self.gateway, call, severed if sever else None))
         await asyncio.wait({under_way}, timeout=seconds)
-        under_way.cancel()
+        if sever and not under_way.done() and self.connections:
+            for connection in self.connections:
+                connection.abort()
+        else:
+            under_way.cancel(CUT_OFF)
         await asyncio.wait({under_way})
         answer = Answer(error=Exception) if under_way.cancelled() else under_way.result()
-        self.trace.append(f"cut off after {seconds:.3f} s: {call} {answer}".rstrip())
-        return answer
+        return self._noted(f"cut off after {seconds:.3f} s: ", call, answer)
 
     # --- what shows it --------------------------------------------------------------------------------
 
@@ -193,8 +183,10 @@ class Play:
         if self.accounts is None:
             return []
         found, order = await self.accounts.statement(), self.orders[-1]
-        entries = chain(*filter(None, (found.charges, found.reservations, found.shipments, found.notices)))
-        there = [each for each in entries if getattr(each, "state", None) not in ("released", "voided")]
+        money, goods = (found.charges, found.authorisations), (found.reservations, found.shipments)
+        entries = chain(*filter(None, (*money, *goods, found.notices)))
+        back = ("released", "voided", "captured")  # what is captured is a charge, too
+        there = [each for each in entries if getattr(each, "state", None) not in back]
         wrong = [line for sku, line in self._wrong_stock(found).items() if sku not in self.wrong_before]
         return [*sorted(str(each).replace(order, "") for each in there if order in str(each)), *wrong]
 

@@ -129,8 +129,7 @@ def _taken_over() -> Iterator[Promise]:
     yield Promise(f"{name} by two keys at once serves one", act.twice, own.one_alone, act)
     yield Promise(f"{name} of another amount or currency is refused", _AMOUNT, own.other_price, act)
     yield Promise("void of what was taken over binds", _TAKEN, own.void_finds_taken, act)
-    once = partial(common.done_once, way=Play.in_a_row, times=1)
-    yield Promise("capture of what was taken over is done once", of_taken.twice, once, of_taken)
+    yield Promise("void of what was taken over and captured says so", _TAKEN, own.void_too_late, of_taken)
 
 
 def _promises_of(act: Act) -> Iterator[Promise]:
@@ -146,8 +145,8 @@ def _promises_of(act: Act) -> Iterator[Promise]:
     if act.error:
         hangs = "a refused order is retried until its patience is used up, or owes what was not done"
         yield Promise(f"{name} refused is {act.error.__name__}, and nothing is done", hangs, common.a_no, act)
-        untrue = "an order is undone, or retried, as if nothing had been done"
-        yield Promise(f"{name} that raises NotReached or a no has done nothing", untrue, common.fails, act)
+        untrue = "an order is undone or retried as if nothing had been done, or goes on as if all had been"
+        yield Promise(f"{name} that meets with trouble says nothing untrue", untrue, common.fails, act)
         no = "a person who has a step tried again gets the same no for ever"
         yield Promise(f"{name} decides a no anew in the next round", no, common.a_no_anew, act)
         mixed = "an order gets what was done for another one"

@@ -130,6 +130,6 @@ async def test_stock_gone_wrong_is_told_of_a_warehouse_whose_reservations_are_kn
     stock = StockEntry(Options().sku, initial=5, on_hand=4, reserved=0, shipped=0)
     accounts = AsyncMock()
     accounts.statement.return_value = Statement(reservations=reservations, stock=(stock,))
-    play = Play(gateway, accounts, Mock(), Options(), Random(0))
+    play = Play(gateway, accounts, Mock(), [], Options(), Random(0))
     play.order()
     assert [line.split()[1] for line in await play.left()] == [f"{Options().sku}:"] * is_told
