@@ -10,7 +10,8 @@ from operator import itemgetter, mul
 from typing import cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
-from order_system.batches.files.spellings import CUT_SHORT, SHEET_ERROR, SUSPICIOUS, is_garbled
+from order_system.batches.files.made_names import CUT_SHORT
+from order_system.batches.files.spellings import SHEET_ERROR, SUSPICIOUS, is_garbled
 from order_system.domain.card_numbers import holds_card_number, identifier_holds_card_number
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals

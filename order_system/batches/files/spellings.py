@@ -18,11 +18,10 @@ from babel.numbers import get_currency_symbol
 from order_system.batches.files.columns import NumberedRow
 from order_system.batches.files.findings import Mistake
 from order_system.batches.files.layouts import Layout
+from order_system.batches.files.made_names import CUT_SHORT
 from order_system.domain import money
 from order_system.intake.fields import countries
 
-CUT_SHORT = r"(?:[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}|[0-9]{4,}\.0)"
-"""`4.00638E+12`: what a spreadsheet leaves of a barcode. `83702.0`: what a program makes of a postal code."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -39,10 +38,12 @@ _LOST = re.compile(
     "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u0192\u221a\u2248][^\\x00-\\x7f\u0180-\u036f]"
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
-_YEAR_OF_NONE = "(?:0001|1753|1899|1900|1970)"
-_NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|\d\d?[-./]\d\d?[-./]{_YEAR_OF_NONE}(?!\d)")
+_YEAR_OF_NONE = "(?:0001|1753|1899|1900|1969|1970)"  # west of Greenwich, 1970 begins in 1969
+_DAY = r"(?:\d\d?[-./]\d\d?[-./]|[A-Za-z]{3,9} \d\d?,? |\d\d?[- ][A-Za-z]{3,9}[- ])"  # with its month
+_NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|{_DAY}{_YEAR_OF_NONE}(?!\d)")
 _NAMES = ("customer_name", "street", "city", "region")
-_LOST_IN_NAME = re.compile(r"\?[^\W\d_]")  # Fran?ois ?elik: a program could not write these letters
+# Fran?ois ?elik, Jos?, ???: a program could not write these letters
+_LOST_IN_NAME = re.compile(r"\?[^\W\d_]|[^\W\d_]\?|\?\?")
 SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
 # A Latin word has no single letter of another script. RŮŽENA and plášť would, if they were read as UTF-8.
 _FOREIGN = "[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffff]"
