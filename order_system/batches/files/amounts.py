@@ -127,11 +127,10 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
 
 def check_included(rows: Rows, layout: Layout) -> None:
     """Raises Unfit if an amount may be in the prices already, and no total tells whether it is."""
-    doubtful = (*layout.profile.included, *(["line_discount"] if "line_discount" in layout.names else []))
-    if not doubtful or any(fields["total"] for _, fields in rows):
+    if rows[0][1]["total"] or any(fields["total"] for _, fields in rows):
         return
     for line, fields in rows:
-        for field in doubtful:
+        for field in (*layout.profile.included, "line_discount"):
             if number(fields, field, layout):
                 message = "may be in the prices already, and no total tells whether it is"
                 raise Unfit(line, layout.names[field], message)

@@ -103,28 +103,30 @@ def _in_words(lines: list[int]) -> str:
 def _orders_if_none_comes_back(source: Source, start: Position, encoding: str, layout: Layout) -> int | None:
     """Return how many orders there are; None if one seems to have two blocks, as blank rows may make it, or
     if there seems to be another header."""
-    seen, names = SeenOrders(), {*map(layout.id_of, layout.header)} - {""}
+    seen, names = SeenOrders(), _ids_in_headers(layout)
     for number, (each, _) in enumerate(groupby(_order_ids(source, start, encoding, layout))):
-        if _unmarked(each) in names or (each and seen.first_line(each, number) != number):
+        if each in names or (each and seen.first_line(each, number) != number):
             return None
     return len(seen)
 
 
 def _one_table(rows: Iterator[Row], layout: Layout) -> Iterator[Row]:
     """Yield the rows. Raises FileRefused at the header of another table: below it, other columns stand."""
-    header, names = layout.header, {*map(layout.id_of, layout.header)} - {""}
+    header, names = layout.header, _ids_in_headers(layout)
     for row in rows:
-        if _unmarked(layout.pick_order_id(row.cells)) in names:
-            cells = [*map(_unmarked, row.cells)]
+        if layout.pick_order_id(row.cells) in names:
+            first, *others = row.cells
+            cells = [first.removeprefix("\ufeff").strip('"'), *others]
             if cells != header and len({*cells} & {*header} - {""}) >= FEWEST_COLUMNS:
                 told = "is another header than the first; what is below it must be a file of its own"
                 raise FileRefused(f"line {row.line} {told}")
         yield row
 
 
-def _unmarked(cell: str) -> str:
-    """Return the cell of a header without what stands there only if it begins a file."""
-    return cell.replace("\ufeff", "").strip('"')
+def _ids_in_headers(layout: Layout) -> set[str]:
+    """Return what would be the order's ID in a header, which may have the mark of a file's beginning."""
+    marked = ("{}", "\ufeff{}", '\ufeff"{}"')
+    return {layout.id_of(each.format(name)) for name in layout.header for each in marked} - {""}
 
 
 def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -> Iterator[str]:
