@@ -22,6 +22,8 @@ from order_system.batches.files.made_names import CUT_SHORT
 from order_system.domain import money
 from order_system.intake.fields import countries
 
+NO_ZERO = r"[0-9]{3,4}\n(?:DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)\n"
+"""A postal code, and a country whose codes have five digits: a spreadsheet takes the first one off 02134."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -66,6 +68,9 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
             except ValueError as error:
                 mistake = Mistake(line, layout.names.get(field, field), str(error))
                 mistakes.setdefault((field, text), mistake)
+        if re.match(NO_ZERO, f"{ours['postal_code']}\n{ours['country']}\n"):
+            told = f"must have five digits in {ours['country']}; export it again, this column as text"
+            mistakes["postal_code", ""] = Mistake(line, layout.names["postal_code"], told)
         spelled.append((line, ours))
     return spelled, list(mistakes.values())
 
@@ -77,7 +82,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
-    if field in ("order_id", "sku", "payment_method", "postal_code") and re.fullmatch(CUT_SHORT, number):
+    if field in ("order_id", "sku", "payment_method", "postal_code") and CUT_SHORT.fullmatch(number):
         raise ValueError("was taken for a number; export it again, this column as text")
     if field in ("quantity", "unit_price") and is_negative(text):
         raise ValueError(NEGATIVE)
