@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
+from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.batches.files.findings import Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.profiles import AMOUNTS
@@ -51,10 +51,19 @@ def written(value: Decimal, currency: str, layout: Layout) -> str:
     return f"{rounded(value, currency):f}".replace(".", layout.decimal)
 
 
-def check_returns(rows: Rows, without: set[int], layout: Layout) -> None:
-    """Raises Unfit if a line that is left out takes back some of what is to be shipped."""
+def check_rest(rows: Rows, without: set[int], layout: Layout) -> None:
+    """Raises Unfit if a line that is left out takes back some of what is to be shipped, if the lines go to
+    several places, or if only some of them tell how much of them is left."""
     kept = {fields["sku"] for line, fields in rows if line not in without}
+    (first_line, first), left = rows[0], "quantity_left"
+    is_told = any(fields.get(left) for _, fields in rows)
     for line, fields in rows:
+        if is_told and line not in without and not fields[left]:
+            raise Unfit(line, layout.names[left], "is blank, and on another line of the order it is not")
+        for field in ORDER_FIELDS if line != first_line else ():
+            if field not in AMOUNTS and first[field] and fields[field] not in ("", first[field]):
+                message = f"differs from line {first_line}; repeat it, or leave it blank"
+                raise Unfit(line, layout.names[field], message)
         for field in ("quantity", "unit_price") if fields["sku"] in kept else ("quantity",):
             if line in without and is_negative(fields[field]):
                 raise Unfit(line, layout.names[field], NEGATIVE)
@@ -118,10 +127,10 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
 
 def check_included(rows: Rows, layout: Layout) -> None:
     """Raises Unfit if an amount may be in the prices already, and no total tells whether it is."""
-    if not layout.profile.included or rows[0][1]["total"] or any(fields["total"] for _, fields in rows):
+    if rows[0][1]["total"] or any(fields["total"] for _, fields in rows):
         return
     for line, fields in rows:
-        for field in layout.profile.included:
+        for field in (*layout.profile.included, "line_discount"):
             if number(fields, field, layout):
                 message = "may be in the prices already, and no total tells whether it is"
                 raise Unfit(line, layout.names[field], message)

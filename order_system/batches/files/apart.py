@@ -10,7 +10,7 @@ from itertools import chain, groupby, islice
 
 from order_system.batches.files.blocks import blocks
 from order_system.batches.files.layouts import Layout
-from order_system.batches.files.rows import LongLine, line_batches
+from order_system.batches.files.rows import LongLine, Row, line_batches
 from order_system.batches.files.sources import Source
 from order_system.domain import policy
 from order_system.domain.order_file import FileRefused, Position
@@ -63,6 +63,8 @@ class SeenOrders:
         self._lines = array("q", bytes(8 * places))
 
 
+FEWEST_COLUMNS = 4
+"""An order has an ID, and its lines a SKU, a quantity and a price."""
 SHOWN = 3
 """The most lines told of one order, and the most orders told of a file with too many."""
 CURE = "sort the file by order ID, or put them together; if the order is there twice, take one of them out"
@@ -78,7 +80,7 @@ def orders_apart(
         return {}, orders
     seen, repeated = SeenOrders(), SeenOrders()
     lines: dict[str, list[int]] = {}
-    rows = layout.rows(line_batches(source.chunks(start.offset)), start, encoding)
+    rows = _one_table(layout.rows(line_batches(source.chunks(start.offset)), start, encoding), layout)
     for block, _ in blocks(rows, layout):
         order_id, line = presentable_id({"order_id": block.order_id}), block.first_line
         if order_id is None or (first := seen.first_line(order_id, line)) == line:
@@ -100,12 +102,32 @@ def _in_words(lines: list[int]) -> str:
 
 
 def _orders_if_none_comes_back(source: Source, start: Position, encoding: str, layout: Layout) -> int | None:
-    """Return how many orders there are; None if one seems to have two blocks, as blank rows may make it."""
-    seen, header = SeenOrders(), layout.pick_order_id(layout.header)  # which may come again, and is no order
-    ids = groupby(each for each in _order_ids(source, start, encoding, layout) if each != header)
-    if any(each and seen.first_line(each, number) != number for number, (each, _) in enumerate(ids)):
-        return None
+    """Return how many orders there are; None if one seems to have two blocks, as blank rows may make it, or
+    if there seems to be another header."""
+    seen, names = SeenOrders(), _ids_in_headers(layout)
+    for number, (each, _) in enumerate(groupby(_order_ids(source, start, encoding, layout))):
+        if each in names or (each and seen.first_line(each, number) != number):
+            return None
     return len(seen)
+
+
+def _one_table(rows: Iterator[Row], layout: Layout) -> Iterator[Row]:
+    """Yield the rows. Raises FileRefused at the header of another table: below it, other columns stand."""
+    header, names = layout.header, _ids_in_headers(layout)
+    for row in rows:
+        if layout.pick_order_id(row.cells) in names:
+            first, *others = row.cells
+            cells = [first.removeprefix("\ufeff").strip('"'), *others]
+            if cells != header and len({*cells} & {*header} - {""}) >= FEWEST_COLUMNS:
+                told = "is another header than the first; what is below it must be a file of its own"
+                raise FileRefused(f"line {row.line} {told}")
+        yield row
+
+
+def _ids_in_headers(layout: Layout) -> set[str]:
+    """Return what would be the order's ID in a header, which may have the mark of a file's beginning."""
+    marked = ("{}", "\ufeff{}", '\ufeff"{}"')
+    return {layout.id_of(each.format(name)) for name in layout.header for each in marked} - {""}
 
 
 def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -> Iterator[str]:

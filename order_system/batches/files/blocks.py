@@ -21,6 +21,8 @@ class Block:
     def __init__(self, order_id: str, row: Row) -> None:
         self.order_id = order_id
         """The ID as it stands there; blank if it cannot be told."""
+        self.other_id = ""
+        """The ID of the newest broken row if a cell too many stands before it: `Mug, blue` without quotes."""
         self.first_line = self.last_line = row.line
         self.offset = row.offset
         """Where the block begins in the file, in bytes."""
@@ -48,25 +50,34 @@ class Block:
 def blocks(rows: Iterable[Row], layout: Layout) -> Iterator[tuple[Block, Block | None]]:
     """Yield each block and the one that follows it, None at the end: a block is whole only when the next has
     begun. Memory does not grow with the rows of one."""
-    block: Block | None = None
+    block, is_again = None, False
     header, width, pick = layout.header, len(layout.header), layout.pick
     for row in rows:
         if row.cells == header:
-            continue  # the header again, where files were put together
+            is_again = True  # where files were put together, each of which may have the same order
+            continue
+        other_id = ""
         if row.broken is None and len(row.cells) == width:
             fields, broken = pick(row.cells, row.text), ""
             order_id = fields["order_id"]
         else:
             fields, broken = None, row.broken or _ragged(row, width)
-            order_id = layout.pick_order_id(row.cells)
+            other_id = layout.pick_order_id(row.cells[-width:])
+            is_of_block = block is not None and other_id == block.order_id
+            order_id = other_id if is_of_block else layout.pick_order_id(row.cells)
             order_id = order_id if is_order_id(order_id) else ""
+        if block is not None and not block.rows and order_id and order_id == block.other_id:
+            block.order_id = order_id
         if block is None:
             block = Block(order_id, row)
-        elif (order_id != block.order_id or not order_id) and not _belongs(block, order_id, fields, row.text):
+        elif (is_again or order_id != block.order_id or not order_id) and not _belongs(
+            block, order_id, fields, row.text
+        ):
             whole, block = block, Block(order_id, row)
             yield whole, block
         block.order_id = block.order_id or order_id
         block.add(row, fields, broken)
+        block.other_id, is_again = other_id, False
     if block is not None:
         yield block, None
 

@@ -55,7 +55,7 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
         return _problem(block, None, "no order: a footer of the shop's file", ProblemKind.LEFT_OUT)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
         mistakes = [Mistake(block.first_line, None, f"names neither a customer nor an item; {_A_FOOTER}")]
-    mistakes = sorted(_explained(mistakes, rows, layout), key=lambda mistake: mistake.line)
+    mistakes = sorted(dict.fromkeys(_explained(mistakes, rows, layout)), key=lambda mistake: mistake.line)
     return _problem(block, mistakes[0].column, told(mistakes), ProblemKind.INVALID)
 
 

@@ -11,7 +11,7 @@ from itertools import accumulate, chain, islice
 from typing import TypedDict, Unpack
 
 from order_system.batches.files import guessed_text
-from order_system.batches.files.apart import orders_apart
+from order_system.batches.files.apart import FEWEST_COLUMNS, orders_apart
 from order_system.batches.files.jsonl import rows_of_lines
 from order_system.batches.files.layouts import MAX_COLUMNS, fitted_layout
 from order_system.batches.files.profiles import load_profile, profile_of_mapping
@@ -45,8 +45,6 @@ _JSON = re.compile(rb'(?:\[\s*)?\{\s*["}]')
 _NO_UTF8 = "save it as UTF-8 (Excel: CSV UTF-8), or say what its encoding is: cp1252 (Windows), for example"
 _BEING_WRITTEN = "is being written to; try again when it is complete"
 _ROWS_LOOKED_AT = 20
-_FEWEST_COLUMNS = 4
-"""An order has an ID, and its lines a SKU, a quantity and a price."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 ENCODINGS = ["utf-8", "latin-1", *guessed_text.ENCODINGS, *guessed_text.EVERYDAY]
 _ALIASES = {"shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030", "euc_kr": "cp949", "big5": "cp950"}
@@ -205,7 +203,7 @@ def _check_place(header: Row, further: Sequence[Row]) -> None:
     """Raises FileRefused if there is a title above the header: it would be taken for one."""
     rows = (header, *further)
     widths = [max(sum(map(bool, salvaged_cells(row.text, sign))) for sign in _SEPARATORS) for row in rows]
-    if widths[0] < _FEWEST_COLUMNS <= max(widths):
+    if widths[0] < FEWEST_COLUMNS <= max(widths):
         below = next(row.line for row, width in zip(further, widths[1:], strict=True) if width == max(widths))
         told = f"is no header; it seems to be on line {below}: take out the lines above that"
         raise FileRefused(f"line {header.line} {told}")

@@ -11,15 +11,18 @@ from order_system.domain.order_profile import Profile
 
 _SEPARATORS = " -/,.()'&:|_\""
 """Signs between the words of a product's name. Any other sign tells products apart: S10 and S10+."""
-_DESTROYED = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
-"""A number that a spreadsheet has rounded. It stays as it is, and is refused."""
+CUT_SHORT = re.compile(r"(?:[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}|[0-9]+\.0)")
+"""`4.00638E+12`: what a spreadsheet leaves of a barcode. `83702.0`: what a program makes of a postal code. An
+ID stays like that, and is refused."""
 
 
 def tidied_id(text: str, profile: Profile) -> str:
     """Return the ID as the profile writes IDs: `#1002/A` as shopA-1002-A. A blank text stays blank."""
     if profile.id_strip:
         text = text.lstrip(profile.id_strip + " ")
-    if profile.id_replace and not is_order_id(text) and not _DESTROYED.fullmatch(text):
+    if CUT_SHORT.fullmatch(text):
+        return text
+    if profile.id_replace and not is_order_id(text):
         text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace)
     return f"{profile.id_prefix}{text}" if text else ""
 

@@ -9,7 +9,7 @@ from order_system.batches.files.amounts import (
     Rows,
     added_up,
     check_included,
-    check_returns,
+    check_rest,
     fewer_pieces,
     filled_in,
     number,
@@ -22,9 +22,9 @@ from order_system.batches.files.amounts import (
 from order_system.batches.files.columns import ORDER_FIELDS, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
-from order_system.batches.files.made_names import with_skus_apart
+from order_system.batches.files.made_names import CUT_SHORT, with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import CUT_SHORT, says_no, whole_number
+from order_system.batches.files.spellings import says_no, whole_number
 from order_system.domain.order_profile import Paid, State
 from order_system.intake.bill import COSTS_NOTHING
 
@@ -89,7 +89,7 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
     partly: tuple[int, str] | None = None
     unshippable: Unfit | None = None
     needs_none: set[int] = set()
-    kept = rows
+    tells_rest, kept = False, rows
     for state in layout.profile.states:
         name = layout.name_of(state.column)
         if state.of == "order":
@@ -108,8 +108,9 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
         if of_all and len(left) < len(kept):
             line = next(line for line, _ in kept if line in gone)
             unshippable = Unfit(line, name, "needs no shipping, and is not paid; take the order out")
+        tells_rest |= not of_all and len(left) < len(kept)
         kept = left
-    if partly and len(kept) == len(rows) and not all(fields.get("quantity_left") for _, fields in rows):
+    if partly and not tells_rest and not all(fields.get("quantity_left") for _, fields in rows):
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
     if not partly and len(kept) == len(rows):
         layout.run_whole.add(said)
@@ -131,9 +132,7 @@ def _without_doubles(rows: Rows, layout: Layout) -> Rows:
     for line, other in doubles.items():
         if other and (what != "same item" or line == rows[0][0]):
             message = f"is nothing, for what is on line {other}, too"
-            cure = (
-                ': one item on two rows, or a gift? Say free_line = "same item" or "own item" under [meaning]'
-            )
+            cure = ': one item twice, or a gift? Say free_line = "same item" or "own item" under [meaning]'
             cure = f", and begins the order; put it below line {other}" if what else cure
             raise Unfit(line, layout.names["unit_price"], message + cure)
     return [row for row in rows if not doubles.get(row[0])]
@@ -143,11 +142,12 @@ def text_in(row: NumberedRow, column: str) -> str:
     return row[1].get(in_column(column), "")
 
 
-_AGAIN = "; repeat it, or leave it blank"
 _OF_LINE = '; if it is of each line alone, say of = "line" in its [[states]]'
 
 
-def _of_order(rows: Rows, column: str, layout: Layout, cure: str = _AGAIN) -> tuple[int, str]:
+def _of_order(
+    rows: Rows, column: str, layout: Layout, cure: str = "; repeat it, or leave it blank"
+) -> tuple[int, str]:
     """Return line and text of a column that is of the whole order. Raises Unfit if rows differ."""
     key, found = in_column(column), (rows[0][0], "")
     for line, fields in rows:
@@ -179,8 +179,7 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
 
 _ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")  # `0`, `0,00` or `EUR 0.00`
 _PARTLY = re.compile("part[il]|parcial|parzial|teil|gedeelte|delvis|częściow|částeč|一部")
-_A_WORD = 4
-"""A state with fewer letters, such as `Y`, tells nothing without its column."""
+_A_WORD = 4  # a state with fewer letters, such as `Y`, tells nothing without its column
 
 
 def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
@@ -199,16 +198,15 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     """Return the lines, or pieces of them, that have not been shipped. The order's shipping fee belongs to
     what has been shipped, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what
     the rest costs."""
-    check_returns(rows, without, layout)
+    check_rest(rows, without, layout)
     left: list[NumberedRow] = []
-    for row in rows:
-        line, fields = row
+    for line, fields in rows:
         ordered = whole_number(fields["quantity"], layout.profile.decimal)
         pieces = whole_number(fields.get("quantity_left", ""), layout.profile.decimal) or ordered
         if line not in without and pieces == ordered:
-            left.append(row)
+            left.append((line, fields))
         elif line not in without and pieces.strip("0"):
-            left.append((line, fewer_pieces(row, ordered, pieces, layout)))
+            left.append((line, fewer_pieces((line, fields), ordered, pieces, layout)))
     if not left:
         raise LeftOut(layout.names["quantity_left"], "all of it is shipped already")
     if left == list(rows):
@@ -216,7 +214,7 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     _, first = rows[0]
     gone = [row for row in rows if row[0] in without]
     of_order = [field for field in AMOUNTS if not layout.profile.is_per_line(field)]
-    shared = {field: first[field] for field in ORDER_FIELDS if not layout.profile.is_per_line(field)}
+    shared = {field: first[field] for field in ORDER_FIELDS if first[field] and field not in layout.per_line}
     if [row for row in rows if row not in gone] == left and sum_of_lines(gone, layout) == 0:
         shared |= {"subtotal": first.get("subtotal", "")}
         return [
@@ -248,11 +246,9 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         if not _is_paid(rows, paid, layout):
             return ""
         layout.paid.add(said)
-    reference = rows[0][1]["order_id"]
-    for column in paid.reference:
-        if not says_no(told := _of_order(rows, column, layout)[1]) and not _CUT_SHORT.fullmatch(told):
-            reference = told
-            break
+    told = (_of_order(rows, column, layout)[1] for column in paid.reference)
+    found = (each for each in told if not says_no(each) and not CUT_SHORT.fullmatch(each))
+    reference = next(found, rows[0][1]["order_id"])
     return f"paid:{''.join(reference.split())}"
 
 
@@ -270,6 +266,9 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     is_unpaid = says_no(state) or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
     is_like_paid = any(fnmatchcase(state, pattern) for pattern in states)
     is_paid = not column or state in states or (is_like_paid and not is_unpaid)
+    if says_no(state) and not is_paid and (others := [each[0] for each in found if not says_no(each[2])]):
+        told = f"says no, but {layout.name_of(others[0])} is filled; make blank which of them is wrong"
+        raise Unfit(line, layout.name_of(column), told)
     if owed and (is_paid or owed != number(first, "total", layout)):
         raise Unfit(owed_on, layout.name_of(paid.owed or paid.amount), f"{rest} in the shop")
     if not is_paid and not any(fields["payment_method"] for _, fields in rows):
@@ -285,6 +284,8 @@ def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
     column, first = paid.owed or paid.amount, rows[0][1]
     line, text = _of_order(rows, column, layout)
     found = number({"currency": first["currency"], column: text}, column, layout)
+    if paid.owed and not text and not (paid.column or paid.or_else):
+        raise Unfit(line, layout.name_of(column), "is blank: nothing says that all of it is paid")
     if text and found is None and not text.startswith("-"):  # negative: too much was paid
         raise Unfit(line, layout.name_of(column), "must be an amount, such as 29.99")
     if paid.owed or not paid.amount:
@@ -296,5 +297,4 @@ def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
     return line, max(total - (found or 0), Decimal(0))
 
 
-_CUT_SHORT = re.compile(CUT_SHORT)
 _CURE = "wait for the money, or name the payment_method that is to be charged"

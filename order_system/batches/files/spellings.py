@@ -18,11 +18,12 @@ from babel.numbers import get_currency_symbol
 from order_system.batches.files.columns import NumberedRow
 from order_system.batches.files.findings import Mistake
 from order_system.batches.files.layouts import Layout
+from order_system.batches.files.made_names import CUT_SHORT
 from order_system.domain import money
 from order_system.intake.fields import countries
 
-CUT_SHORT = r"(?:[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}|[0-9]{4,}\.0)"
-"""`4.00638E+12`: what a spreadsheet leaves of a barcode. `83702.0`: what a program makes of a postal code."""
+NO_ZERO = r"[0-9]{3,4}\n(?:DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)\n"
+"""A postal code, and a country whose codes have five digits: a spreadsheet takes the first one off 02134."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -39,10 +40,12 @@ _LOST = re.compile(
     "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u0192\u221a\u2248][^\\x00-\\x7f\u0180-\u036f]"
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
-_YEAR_OF_NONE = "(?:0001|1753|1899|1900|1970)"
-_NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|\d\d?[-./]\d\d?[-./]{_YEAR_OF_NONE}(?!\d)")
+_YEAR_OF_NONE = "(?:0001|1753|1899|1900|1969|1970)"  # west of Greenwich, 1970 begins in 1969
+_DAY = r"(?:\d\d?[-./]\d\d?[-./]|[A-Za-z]{3,9} \d\d?,? |\d\d?[- ][A-Za-z]{3,9}[- ])"  # with its month
+_NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|{_DAY}{_YEAR_OF_NONE}(?!\d)")
 _NAMES = ("customer_name", "street", "city", "region")
-_LOST_IN_NAME = re.compile(r"\?[^\W\d_]")  # Fran?ois ?elik: a program could not write these letters
+# Fran?ois ?elik, Jos?, ???: a program could not write these letters
+_LOST_IN_NAME = re.compile(r"\?[^\W\d_]|[^\W\d_]\?|\?\?")
 SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
 # A Latin word has no single letter of another script. RŮŽENA and plášť would, if they were read as UTF-8.
 _FOREIGN = "[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffff]"
@@ -65,6 +68,9 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
             except ValueError as error:
                 mistake = Mistake(line, layout.names.get(field, field), str(error))
                 mistakes.setdefault((field, text), mistake)
+        if re.match(NO_ZERO, f"{ours['postal_code']}\n{ours['country']}\n"):
+            told = f"must have five digits in {ours['country']}; export it again, this column as text"
+            mistakes["postal_code", ""] = Mistake(line, layout.names["postal_code"], told)
         spelled.append((line, ours))
     return spelled, list(mistakes.values())
 
@@ -76,7 +82,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
-    if field in ("order_id", "sku", "payment_method", "postal_code") and re.fullmatch(CUT_SHORT, number):
+    if field in ("order_id", "sku", "payment_method", "postal_code") and CUT_SHORT.fullmatch(number):
         raise ValueError("was taken for a number; export it again, this column as text")
     if field in ("quantity", "unit_price") and is_negative(text):
         raise ValueError(NEGATIVE)

@@ -66,6 +66,18 @@ def test_the_same_rows_a_second_time_are_apart_too(tmp_path: Path) -> None:
     assert read(tmp_path, csv_text() + order + csv_line(row("A-2")) + order).ids == ["A-2"]
 
 
+def test_an_order_at_the_end_of_one_file_and_at_the_beginning_of_the_next_is_there_twice(
+    tmp_path: Path,
+) -> None:
+    found = read(
+        tmp_path, csv_text(row("A-1"), row("A-2", total="")) + csv_text(row("A-2", total=""), row("A-3"))
+    )
+    assert found.ids == ["A-1", "A-3"]
+    assert (
+        found.reasons[0] == f"line 3, order_id: the rows of this order stand apart, on lines 3 and 5; {CURE}"
+    )
+
+
 def test_only_the_first_of_many_lines_are_told(tmp_path: Path) -> None:
     found = read(tmp_path, csv_text(*[row(order_id) for order_id in ["A", "B"] * 1_002]))
     assert found.ids == []
@@ -142,6 +154,17 @@ def test_the_header_of_a_second_file_is_no_row(tmp_path: Path) -> None:
     content += csv_text(row("C"))
     found = read(tmp_path, content)
     assert (found.ids, found.problems) == (["A-1", "B", "C"], [])
+
+
+def test_a_cell_too_many_before_its_id_takes_no_row_from_an_order(tmp_path: Path) -> None:
+    """An item such as `Mug, blue` without quotes, above and below a line of the same order."""
+    plain = (HEADER.split(","), row("A"), row("B"), row("C"))
+    header, *orders = (cells[10:13] + cells[:10] + cells[13:] for cells in plain)
+    lines = [",".join(cells) for each in orders for cells in (each, [each[0], "XL", *each[1:]])]
+    lines[2:4] = reversed(lines[2:4])
+    found = read(tmp_path, "\n".join([",".join(header), *lines, ""]))
+    assert [(each.order_id, each.rows) for each in found.problems] == [("A", 2), ("B", 2), ("C", 2)]
+    assert found.ids == []
 
 
 def test_a_row_without_an_id_is_put_to_the_order_around_it(tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ GOOD = csv_text(row())
         (f"Sales\nMay 2026; all shops\n\n{GOOD}", "line 1 is no header; it seems to be on line 4: take out"),
         (f"Sales{',' * 19}\n{GOOD}", "line 1 is no header; it seems to be on line 2: take out"),
         (GOOD.replace(",", ";"), "line 1: columns must be separated by commas"),
+        (
+            GOOD * 2 + GOOD.replace("shipping_fee,tax,discount", "discount,tax,shipping_fee"),
+            "line 5 is another header than the first; what is below it must be a file of its own",
+        ),
+        (f"{GOOD}\ufeff{GOOD.replace('city,region', 'region,city')}", "line 3 is another header than"),
         ('"' + GOOD, "line 1, the header, has a quote that opens a cell and is never closed"),
         (GOOD.replace("region", "reg\0ion"), "line 1, the header, holds a NUL"),
         (
@@ -93,6 +98,7 @@ def test_a_gzip_bomb_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
     [
         ("#8801", '; a profile that says id_strip = "#" drops that'),
         ("8801/A", '; a profile that says id_replace = "-" puts that for each other sign'),
+        ("97.0", "was taken for a number; export it again, this column as text"),
         ("8" * 65, "the first a letter or digit"),
         (".8801", "the first a letter or digit"),
     ],
@@ -100,6 +106,9 @@ def test_a_gzip_bomb_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
 def test_an_id_that_is_none_is_refused_with_what_cures_it(tmp_path: Path, order_id: str, end: str) -> None:
     (reason,) = read(tmp_path, csv_text(row(order_id))).reasons
     assert reason.endswith(end)
+    if "number" in end:
+        (reason,) = read(tmp_path, csv_text(row(order_id)), profile=parse_profile('id_prefix = "a"')).reasons
+        assert reason.endswith(end), "a prefix hides no number"
 
 
 @pytest.mark.parametrize("max_bytes", [1, 1_000_000])
