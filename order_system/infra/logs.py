@@ -215,6 +215,8 @@ class _ChangesFile(WatchedFileHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            # `keys new` may be the first command of all.
+            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
             super().emit(record)
         except OSError:
             for handler in logging.getLogger().handlers:

@@ -9,7 +9,7 @@ from tests.fixtures.processes.command_line import starter
 
 def test_keys_are_made_listed_and_never_shown(tmp_path: Path) -> None:
     file = tmp_path / "keys"
-    environment = {"ORDER_KEYS": str(file), "ORDER_DATA_DIR": str(tmp_path)}
+    environment = {"ORDER_KEYS": str(file), "ORDER_DATA_DIR": str(tmp_path / "not-yet")}
 
     before = f"{datetime.now(UTC):%Y-%m}"
     missing = starter("keys", env=environment)
@@ -30,7 +30,7 @@ def test_keys_are_made_listed_and_never_shown(tmp_path: Path) -> None:
     assert people.out.splitlines()[1] == "2100-01, from 2100-01-01 00:00 UTC"
     secrets = [line.partition(":")[2] for line in file.read_text().splitlines()]
     assert len(secrets) == 2
-    changes = (tmp_path / "changes.log").read_text()
+    changes = (tmp_path / "not-yet/changes.log").read_text()
     assert [(line["did"], line["what"]) for line in map(json.loads, changes.splitlines())] == [
         ("add key", month),
         ("add key", "2100-01"),
