@@ -183,7 +183,7 @@ def about_server(stranded: Stranded) -> Concern:
         reason=f"{stranded.submissions:,} open {where}, and not settled here",
         cure="they go on when that server and a worker of it run (of a run with --embedded: when you say "
         "--embedded again). Adopt them only if it is gone for good: "
-        "two servers at work on one order could undo what the other does. " + stranded.batches_to_run,
+        "two servers at work on one order could undo what the other does." + stranded.batches_to_run,
         commands=(f"{STARTER} adopt {shlex.quote(stranded.server)}",),
     )
 

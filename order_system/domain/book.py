@@ -149,10 +149,9 @@ class Stranded:
 
     @property
     def batches_to_run(self) -> str:
-        """What to do about the batches, in words; blank if there are none."""
-        return (
-            f"Then run its batches again, from their files: {', '.join(self.batches)}" if self.batches else ""
-        )
+        """A further sentence for who adopts them, with a blank before it; nothing without batches."""
+        names = ", ".join(self.batches)
+        return f" Then run its batches again, from their files: {names}" if names else ""
 
 
 class OrderBook(Protocol):

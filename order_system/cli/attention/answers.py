@@ -193,7 +193,7 @@ async def adopt(
         {"server": server, "adopted": adopted},
         f"{so_many(adopted, 'submission was', 'submissions were')} adopted. "
         "The reconciler settles what is open with its next run; "
-        "`python starter.py reconcile` does it now. " + " ".join(then),
+        "`python starter.py reconcile` does it now." + "".join(then),
     )
     return CLEAN
 

@@ -63,6 +63,7 @@ async def test_another_servers_order_is_left_alone_listed_as_such_and_not_run_he
     assert (concern.server, concern.since) == (GONE, OPENED)
     assert "1 open" in concern.reason
     assert concern.commands == (f"python starter.py adopt {GONE}",)
+    assert (concern.cure or "").endswith("could undo what the other does."), "and it is of no batch"
 
 
 async def test_a_submission_knows_its_server_and_one_from_before_is_told_by_the_namespaces_name(
