@@ -91,7 +91,7 @@ async def hold(stripe: StripePayments, taken: Key, voided: Key, never: Key) -> N
     shown("a void of nothing finds nothing", void == NotCaptured(authorised=False))
     shown("an authorisation after its void is refused", await refused(authorise(never)))
     told = {each.key: each for each in (await stripe.statement()).charges or ()}
-    shown("the statement has what was captured", told.get(taken) == ChargeEntry(taken, 1234, 1234))
+    shown("the statement has what was captured", told.get(taken) == ChargeEntry(taken, 1234, 1234, "USD"))
     shown("and not what was held", voided not in told and never not in told)
 
 

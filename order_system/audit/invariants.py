@@ -100,6 +100,8 @@ def money_whole_or_not_at_all(books: Books) -> Iterator[str]:
         kept = account.captured - account.unexplained
         if kept not in (0, account.record.total or 0) and not account.handled(*MONEY):
             yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
+        for currency in {charge.currency for charge in account.charges} - {None, account.record.currency}:
+            yield f"{account.at(Effect.CHARGE)}: charged in {currency}, of a total of {account.total}"
 
 
 def fulfilled_is_complete(books: Books) -> Iterator[str]:

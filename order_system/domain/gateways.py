@@ -215,6 +215,8 @@ class ChargeEntry:
     key: str
     amount: int
     refunded: int
+    currency: str | None = None
+    """None: the statement does not say."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ async def minor_units(play: Play, act: Act, currency: str | None) -> None:
         for each in others:
             call = each.call(play)
             alike(call, await play.answer(call))
-        await play.lists([str(ChargeEntry("charge", amount, amount))])
+        await play.lists([str(ChargeEntry("charge", amount, amount))], currency)
 
 
 async def by_key_alone(play: Play, act: Act) -> None:

@@ -172,14 +172,15 @@ class Play:
 
     # --- what shows it --------------------------------------------------------------------------------
 
-    async def lists(self, expected: list[str]) -> None:
+    async def lists(self, expected: list[str], currency: str | None = None) -> None:
         """Raise Broken unless the statement of accounts, if there is one, lists exactly this."""
-        if self.accounts is not None and (found := await self.left()) != expected:
+        if self.accounts is not None and (found := await self.left(currency)) != expected:
             told, due = (", ".join(each) or "nothing" for each in (found, expected))
             raise Broken(f"the statement of accounts lists {told}, and not {due}")
 
-    async def left(self) -> list[str]:
-        """Return what the statement lists for the newest order but was not put back, and stock gone wrong."""
+    async def left(self, currency: str | None = None) -> list[str]:
+        """Return what the statement lists for the newest order but was not put back, and stock gone wrong. A
+        charge in the currency that was asked for is listed like one whose currency is not told."""
         if self.accounts is None:
             return []
         found, order = await self.accounts.statement(), self.orders[-1]
@@ -188,7 +189,9 @@ class Play:
         back = ("released", "voided", "captured")  # what is captured is a charge, too
         there = [each for each in entries if getattr(each, "state", None) not in back]
         wrong = [line for sku, line in self._wrong_stock(found).items() if sku not in self.wrong_before]
-        return [*sorted(str(each).replace(order, "") for each in there if order in str(each)), *wrong]
+        asked = f"currency={currency or self.options.currency!r}"
+        listed = [str(each).replace(order, "") for each in there if order in str(each)]
+        return [*sorted(each.replace(asked, "currency=None") for each in listed), *wrong]
 
     def _wrong_stock(self, found: Statement) -> dict[str, str]:
         """Return, by SKU, where a warehouse's figures do not add up, or do not match its reservations."""

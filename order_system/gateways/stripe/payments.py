@@ -206,7 +206,7 @@ class StripePayments:
             if not key:
                 others += found
             elif found:
-                ours.append(gateways.ChargeEntry(key, found[0].amount, found[0].refunded))
+                ours.append(gateways.ChargeEntry(key, found[0].amount, found[0].refunded, found[0].currency))
         return gateways.Statement(tuple(ours), authorisations=tuple(authorised), payments=tuple(others))
 
 

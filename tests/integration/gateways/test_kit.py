@@ -227,6 +227,7 @@ async def only(promise: str, port: CheckedPort, monkeypatch: pytest.MonkeyPatch)
         ("with_a_fault:payments_tells_parts_by_amount", "refund_part by two keys gives two parts"),
         ("with_a_fault:payments_counts_each_part_alone", "refund_part never exceeds the charge"),
         ("with_a_fault:payments_takes_no_third_decimal", "charge in KWD counts fils"),
+        ("with_a_fault:payments_takes_dollars_for_yen", "charge in JPY counts yen"),
         ("with_a_fault:payments_refunds_the_first_round", "charge decides a no anew in the next round"),
         ("with_a_fault:payments_takes_the_cut_for_a_no", f"charge {NOT_MET}"),
         ("with_a_fault:payments_takes_a_break_for_a_yes", f"charge {NOT_MET}"),

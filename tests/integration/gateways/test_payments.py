@@ -22,7 +22,7 @@ from tests.fixtures.shops.calls_of_the_world import (
 async def test_a_charge_is_made_once(world: SimulatedWorld) -> None:
     first = await charge(world)
     assert first == await charge(world)
-    assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 0),)
+    assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 0, "USD"),)
 
 
 async def test_charging_at_the_same_time_is_charging_once(world: SimulatedWorld) -> None:
@@ -66,7 +66,7 @@ async def test_a_refund_gives_back_everything_once(world: SimulatedWorld) -> Non
     assert first is not None
     assert (first.amount, first.currency) == (105997, "USD")
     assert first == await world.payments.refund(CHARGE, receipt=None)
-    assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 105997),)
+    assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 105997, "USD"),)
 
 
 async def test_refunding_what_was_never_charged_binds_nobody(world: SimulatedWorld) -> None:
@@ -100,10 +100,10 @@ async def test_what_is_authorised_is_a_charge_once_it_is_captured(world: Simulat
     assert await world.payments.refund(CHARGE, receipt=receipt) is None
     taken = await capture(world, receipt)
     assert taken == await capture(world, receipt) == await world.payments.void(CHARGE, receipt=None)
-    assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 0),)
+    assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 0, "USD"),)
     assert await world.payments.refund(CHARGE, receipt=taken) is not None
     assert taken == await capture(world, receipt) == await authorise(world)
-    assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 105997),)
+    assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 105997, "USD"),)
 
 
 @pytest.mark.parametrize("authorised", [True, False])

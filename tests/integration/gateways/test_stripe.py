@@ -59,7 +59,7 @@ async def test_a_payment_is_made_once_and_given_back_once(stripe: StripePayments
     assert back is not None
     assert back == await stripe.refund(KEY, receipt=first) == await stripe.refund(KEY, receipt=None)
     assert [each["amount"] for each in await fake.all_of("refunds")] == [105997]
-    assert (await stripe.statement()).charges == (ChargeEntry(KEY, 105997, 105997),)
+    assert (await stripe.statement()).charges == (ChargeEntry(KEY, 105997, 105997, "USD"),)
 
 
 async def test_parts_are_given_back_once_each_and_never_more_than_was_paid(

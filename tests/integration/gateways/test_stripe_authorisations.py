@@ -37,7 +37,7 @@ async def test_what_is_held_is_captured_once_and_given_back(stripe: StripePaymen
     assert receipt == await capture(stripe, receipt) == await capture(stripe, receipt)
     assert receipt == await stripe.void(KEY, receipt=receipt) == await stripe.void(KEY, receipt=None)
     assert await stripe.statement() == Statement(
-        charges=(ChargeEntry(KEY, 105997, 0),), authorisations=captured
+        charges=(ChargeEntry(KEY, 105997, 0, "USD"),), authorisations=captured
     )
     assert await stripe.refund(KEY, receipt=receipt) is not None
     assert receipt == await authorise(stripe) == await capture(stripe, receipt)
@@ -124,7 +124,7 @@ async def test_the_statement_has_every_page_and_leaves_out_what_is_not_ours(
         await authorise(stripe, Key("ORDER-6:run:charge"), method=DECLINED)
     told = await stripe.statement()
     assert told.authorisations == (AuthorisationEntry("ORDER-5:run:charge", "held"),)
-    assert sorted(told.charges or (), key=str) == [ChargeEntry(key, 500, 0) for key in keys]
+    assert sorted(told.charges or (), key=str) == [ChargeEntry(key, 500, 0, "JPY") for key in keys]
     references = (other["id"], other["latest_charge"]["id"])
     assert told.payments == tuple(PaymentElsewhere(each, 700, "JPY", 100) for each in references)
     assert (told.reservations, told.shipments, told.notices, told.stock) == (None, None, None, None)

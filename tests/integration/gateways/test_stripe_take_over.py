@@ -38,7 +38,7 @@ async def test_it_is_taken_over_once_captured_and_given_back(
     assert receipt == await stripe.void(KEY, receipt=receipt)
     assert await stripe.refund(KEY, receipt=receipt) is not None
     told = await stripe.statement()
-    assert told.charges == (ChargeEntry(KEY, 105997, 105997),)
+    assert told.charges == (ChargeEntry(KEY, 105997, 105997, "USD"),)
     assert told.authorisations == (AuthorisationEntry(KEY, "captured"),)
 
 

@@ -77,6 +77,15 @@ def test_a_part_of_the_money(charge: ChargeEntry, status: SubmissionStatus) -> N
     assert WHOLE in broken(report)
 
 
+def test_money_of_another_currency() -> None:
+    euros, dollars = (replace(PAID, currency=currency) for currency in ("EUR", "USD"))
+    assert audit(FULFILLED_BOOK, replace(FULFILLED_WORLD, charges=(dollars,))).clean
+    report = audit(FULFILLED_BOOK, replace(FULFILLED_WORLD, charges=(euros,)))
+    assert broken(report) == {WHOLE}
+    whose = "ORDER-001 (submission first, fulfilled), key ORDER-001:first:charge"
+    assert violations(report, WHOLE) == f"{whose}: charged in EUR, of a total of 1,059.97 USD"
+
+
 @pytest.mark.parametrize(
     "stock",
     [StockEntry("LAPTOP-789", 10, 9, 0, 2), StockEntry("LAPTOP-789", 1, -1, 0, 2)],
