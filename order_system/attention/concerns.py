@@ -14,11 +14,10 @@ from order_system.domain.money import format_decimal
 from order_system.domain.order import Customer, Wire, impersonal
 from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp, UndoState
 from order_system.domain.steps import PIVOT, Step
+from order_system.infra.process import STARTER
 from order_system.infra.redaction import clean_text
 from order_system.orders.details import Receipt
 from order_system.reconciliation.client import Asleep
-
-STARTER = "python starter.py"
 
 
 class ConcernKind(StrEnum):

@@ -16,7 +16,7 @@ from temporalio.client import (
 )
 from temporalio.common import SearchAttributeKey
 
-from order_system.attention.concerns import STARTER, Concern, ConcernKind, WaitingOrder, about_batch
+from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch
 from order_system.domain.errors import WrongBook
 from order_system.domain.ids import batch_name, order_id_in, refund_workflow_id, webhook_workflow_id
 from order_system.domain.money import decimal_text
@@ -25,6 +25,7 @@ from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER
 from order_system.domain.steps import Step
 from order_system.domain.webhooks import WHICH, WHY
 from order_system.infra import policy
+from order_system.infra.process import STARTER
 from order_system.infra.temporal.executions import describe, open_failure
 from order_system.orders.status import attempt_that_failed, next_attempts, pending_undos
 from workflows.batch import BatchFulfillmentWorkflow

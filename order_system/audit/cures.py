@@ -1,9 +1,10 @@
 """What a person should do about a violation of each invariant, by the invariant's name in `invariants.py`."""
 
 from order_system.audit.invariants import COMPLETED
+from order_system.infra.process import STARTER
 
 _LOOK = "look the key up at the gateway"
-_NOTE = "starter.py refund ORDER --amount 10.00 --made-elsewhere REFERENCE"
+_NOTE = f"{STARTER} refund ORDER --amount 10.00 --made-elsewhere REFERENCE"
 
 CURES: dict[str, str] = {
     "refunds never exceed captures": f"{_LOOK}, and claim back what was given beyond the capture",
@@ -44,7 +45,7 @@ CURES: dict[str, str] = {
         "compare the book with the history of the order's workflow: no code of ours leaves this behind, "
         "so somebody may have written to the database by hand"
     ),
-    COMPLETED: "run `starter.py reconcile`, which settles it; if that reports `not yet`, answer its undo",
+    COMPLETED: f"run `{STARTER} reconcile`, which settles it; if that reports `not yet`, answer its undo",
     "money and stock waited for shipping's answer": (
         "ask the carrier whether the parcel is gone; if it is, neither money nor stock may be given back"
     ),

@@ -15,9 +15,10 @@ from order_system.cli.ending import run_to_exit_code
 from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP, epilogue_of
 from order_system.cli.options import CLEAN, Embedded, Json, Strict
 from order_system.domain.errors import InvalidUsage
+from order_system.infra.process import PROGRAM
 
 app = App(
-    name="starter.py",
+    name=PROGRAM,
     help=INTRODUCTION,
     help_epilogue=EPILOGUE,
     help_format="plaintext",
@@ -120,7 +121,7 @@ def _in_plain_words(misuse: CycloptsError) -> str:
     if chain:
         return f"{' '.join(chain)} does not take {' '.join(tokens)!r}."
     if tokens[0] in app:
-        return f"Options come after the command: starter.py {tokens[0]} ... and then the options."
+        return f"Options come after the command: {PROGRAM} {tokens[0]} ... and then the options."
     return f'Unknown command "{tokens[0]}". {_suggestion(tokens[0])}'
 
 

@@ -11,6 +11,7 @@ from order_system.cli.options import ATTENTION, CLEAN, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured
 from order_system.domain.errors import ServerUnreachable
+from order_system.infra.process import STARTER
 from order_system.infra.temporal.connection import connect, reaching_server
 from order_system.infra.temporal.servers import server_of
 from order_system.orders.on_server import TemporalOrderRuns
@@ -66,7 +67,7 @@ def audit_view(report: AuditReport) -> Iterator[Text]:
     yield from map(Text, report.refunds)
     if report.open_submissions or report.in_doubt:
         yield Text(
-            "starter.py reconcile settles what no workflow is at work on, and asks for what is in doubt"
+            f"{STARTER} reconcile settles what no workflow is at work on, and asks for what is in doubt"
         )
     broken = sum(not check.holds for check in report.checks)
     result = "clean: book and world agree" if report.clean else f"BROKEN: {broken} of {len(report.checks)}"

@@ -14,6 +14,7 @@ from typing import Any
 from order_system.cli.options import ATTENTION, INVALID, UNREACHABLE
 from order_system.domain.errors import OrderSystemError, ServerUnreachable
 from order_system.infra import policy
+from order_system.infra.process import PROGRAM
 
 SIGNALLED = 128
 """This plus a signal's number is the exit code of a program that the signal stopped."""
@@ -50,7 +51,7 @@ def run_to_exit_code(command: Command) -> int:
         code, message = ATTENTION, f"this should not happen: {what} (ORDER_LOG_LEVEL=DEBUG tells where)"
         if isinstance(bug, OSError) and bug.errno in _DISK_IS_FULL:
             message = f"not all could be written: {bug.strerror}"
-    print(f"starter.py: {message}", file=sys.stderr)  # noqa: T201 - for people, beside the log
+    print(f"{PROGRAM}: {message}", file=sys.stderr)  # noqa: T201 - for people, beside the log
     return code
 
 

@@ -1,11 +1,13 @@
 """The texts of `--help` besides the options, in lines of at most 79 columns."""
 
+import re
 import textwrap
 from pathlib import Path
 from typing import cast
 
 from pydantic_core import PydanticUndefined
 
+from order_system.infra.process import PROGRAM
 from order_system.infra.settings import PREFIX, Settings
 
 INTRODUCTION = (
@@ -15,14 +17,15 @@ INTRODUCTION = (
 
 _TEXTS = Path(__file__).with_name("texts")
 
-MORE_HELP = "Examples, exit codes and environment variables: starter.py --help"
+MORE_HELP = f"Examples, exit codes and environment variables: {PROGRAM} --help"
 
 _ANSWERING = ("resolve", "retry", "give-up")
 
 
 def text_of(*names: str) -> str:
     """Join the texts of `texts/<name>.txt`, one below the other."""
-    return "\n\n".join((_TEXTS / f"{name}.txt").read_text("utf-8").rstrip("\n") for name in names)
+    text = "\n\n".join((_TEXTS / f"{name}.txt").read_text("utf-8").rstrip("\n") for name in names)
+    return re.sub(r"(python )?starter\.py", PROGRAM, text) if PROGRAM != "starter.py" else text
 
 
 def epilogue_of(command: str) -> str:

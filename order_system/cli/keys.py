@@ -14,6 +14,7 @@ from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidUsage
 from order_system.infra import policy
 from order_system.infra.changes import note
+from order_system.infra.process import STARTER
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, open_ring
 from order_system.infra.settings import load_settings
 from order_system.infra.temporal.connection import reaching_server
@@ -70,9 +71,9 @@ async def retire(
     the Temporal server needs the key, this is refused, and names what needs it."""
     file, screen = key_file(), Screen(as_json=as_json)
     if key_id not in [key.id for key in file.all()]:
-        raise InvalidUsage(f"there is no key {key_id} in the file; `starter.py keys` lists them")
+        raise InvalidUsage(f"there is no key {key_id} in the file; `{STARTER} keys` lists them")
     if (seals := file.sealing()).id == key_id:
-        raise InvalidUsage(f"key {key_id} seals now: make a newer one first, by `starter.py keys new`")
+        raise InvalidUsage(f"key {key_id} seals now: make a newer one first, by `{STARTER} keys new`")
     changed = max(file.path.stat().st_mtime, seals.seals_from.timestamp() if seals.seals_from else 0)
     if time.time() - changed < (pause := policy.KEY_SETTLED.total_seconds()):
         raise InvalidUsage(

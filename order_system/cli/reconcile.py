@@ -6,7 +6,6 @@ from rich.console import RenderableType, group
 from rich.table import Column
 from rich.text import Text
 
-from order_system.attention.concerns import STARTER
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
@@ -15,6 +14,7 @@ from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.reconciliation import ReconciliationReport, Tally
 from order_system.domain.wording import so_many
 from order_system.infra.changes import note
+from order_system.infra.process import STARTER
 
 
 async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int:

@@ -17,7 +17,7 @@ from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidSettings, InvalidUsage
 from order_system.gateways.loading import Port
-from order_system.infra.process import load_extra
+from order_system.infra.process import STARTER, load_extra
 from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_settings
 from order_system.infra.web_keys import is_loopback
 
@@ -48,7 +48,7 @@ async def serve(
         async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
             if any(key.plain for key in settings.web_keys or ()):
                 log.info(
-                    "ORDER_WEB_KEYS has secrets in plain text: `starter.py web-key` makes entries without"
+                    f"ORDER_WEB_KEYS has secrets in plain text: `{STARTER} web-key` makes entries without"
                 )
             system, temporal = session.system, session.temporal
             # An embedded worker watches already.

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from order_system.domain.errors import InvalidSettings
@@ -19,6 +20,12 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _prctl = ctypes.PyDLL(None).prctl if sys.platform == "linux" else None
 
 _TOLD_BY = (signal.SIGTERM, signal.SIGINT)
+
+PROGRAM = "order-system" if Path(sys.argv[0]).name == "order-system" else "starter.py"
+"""The command line's name. Where our package is installed, there is no starter.py."""
+_TYPED = sys.orig_argv[0] if sys.orig_argv[1:2] == [PROGRAM] and sys.orig_argv[0][:1] != "/" else "python"
+STARTER = PROGRAM if PROGRAM == "order-system" else f"{_TYPED} {PROGRAM}"
+"""What people type to run it, for messages to copy from: `.venv/bin/python starter.py` if that was typed."""
 
 
 def load_extra(module: str, extra: str, because: str) -> ModuleType:

@@ -25,6 +25,7 @@ from order_system.domain.steps import Step
 from order_system.domain.wording import so_many
 from order_system.infra import policy
 from order_system.infra.changes import user_here
+from order_system.infra.process import STARTER
 
 _WHICH_STEP = "The one whose undo is stuck: payment, inventory or shipping; or notification, if not sent."
 
@@ -193,7 +194,7 @@ async def adopt(
         {"server": server, "adopted": adopted},
         f"{so_many(adopted, 'submission was', 'submissions were')} adopted. "
         "The reconciler settles what is open with its next run; "
-        "`python starter.py reconcile` does it now." + "".join(then),
+        f"`{STARTER} reconcile` does it now." + "".join(then),
     )
     return CLEAN
 

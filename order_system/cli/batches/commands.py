@@ -33,6 +33,7 @@ from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import batch_name_for
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileRefused
+from order_system.infra.process import STARTER
 
 batch = App(name="batch", help_epilogue=MORE_HELP)
 
@@ -112,7 +113,7 @@ async def run(
         async with open_order_system(settings) as system:
             found = await read_plan(system, screen, ref)
         if problems := problems_in_words(found):
-            raise InvalidUsage(f"nothing was started: {problems}; see starter.py batch plan {file}")
+            raise InvalidUsage(f"nothing was started: {problems}; see {STARTER} batch plan {file}")
     name = batch_name_for(file) if name is None else name
     request = BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
     async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:

@@ -14,6 +14,7 @@ from order_system.bootstrap import OrderSystem
 from order_system.cli.batches.views import numbers_table, status_text
 from order_system.cli.screen import Screen, written_whole
 from order_system.domain.errors import InvalidUsage
+from order_system.infra.process import STARTER
 
 
 async def write_outcome(
@@ -70,6 +71,6 @@ def outcome_view(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     if document["output"]:
         yield Text(f"every line: {document['output']}")
     if "open" in document["by_status"]:
-        yield Text("what an open order waits for: python starter.py status ORDER")
+        yield Text(f"what an open order waits for: {STARTER} status ORDER")
     if document["rejects"]:
         yield Text(f"what was rejected: {document['rejects']}. Mend it, and run it as a batch of its own")

@@ -17,6 +17,7 @@ from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import FileFormat, FileRef
 from order_system.infra import policy
+from order_system.infra.process import STARTER
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.connection import outlasting, reaching_server
 
@@ -95,11 +96,11 @@ async def followed(session: Session, name: str) -> BatchProgress:
                 show(progress_picture(progress), progress_words(progress))
     except asyncio.CancelledError:
         when = "when --embedded is used again" if session.embedded else "without us"
-        session.screen.say(f"the batch goes on {when}: starter.py batch status {name}")
+        session.screen.say(f"the batch goes on {when}: {STARTER} batch status {name}")
         raise
     except ServerUnreachable as lost:
         raise ServerUnreachable(
-            f"{lost}. The batch goes on when it is back: starter.py batch status {name}"
+            f"{lost}. The batch goes on when it is back: {STARTER} batch status {name}"
         ) from None
     if progress is None:
         raise RuntimeError("a watched batch has some progress")

@@ -12,6 +12,7 @@ from order_system.cli.views import STATUS_STYLE
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
 from order_system.domain.messages import OrderStatus
 from order_system.domain.wording import so_many
+from order_system.infra.process import STARTER
 
 MAX_SHOWN = 20
 
@@ -59,7 +60,7 @@ def progress_words(progress: BatchProgress) -> str:
 
 
 def _pace(progress: BatchProgress) -> str:
-    return pace_words(progress, elsewhere="starter.py attention")
+    return pace_words(progress, elsewhere=f"{STARTER} attention")
 
 
 def _counts_line(counts: BatchCounts) -> Text:

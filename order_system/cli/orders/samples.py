@@ -12,7 +12,6 @@ from pathlib import Path
 
 from rich.text import Text
 
-from order_system.attention.concerns import STARTER
 from order_system.cli.ending import until_interrupted
 from order_system.cli.options import CLEAN, Json
 from order_system.cli.orders.submit import follow
@@ -24,6 +23,7 @@ from order_system.domain.errors import InvalidUsage, OrderConflict
 from order_system.domain.order import Order
 from order_system.gateways.loading import chosen, not_simulated
 from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario, scenario_order
+from order_system.infra.process import STARTER
 from order_system.infra.settings import load_settings
 from order_system.intake.reader import read_orders
 from order_system.orders.client import OrderClient, Submitted

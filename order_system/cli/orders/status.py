@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
-from order_system.attention.concerns import STARTER, concerns_of
+from order_system.attention.concerns import concerns_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.options import Embedded, Json, OrderId, Strict
 from order_system.cli.screen import Screen, now
@@ -15,6 +15,7 @@ from order_system.cli.views import OrderResult, headline, order_tree, result_lin
 from order_system.domain.answers import AnsweredAs
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
+from order_system.infra.process import STARTER
 from order_system.infra.settings import Settings
 from order_system.orders.details import OrderDetails
 from order_system.orders.in_book import in_book_alone

@@ -9,7 +9,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from order_system.attention.concerns import STARTER
 from order_system.cli.ending import dying_at_once
 from order_system.cli.options import CLEAN, Embedded, Json, Strict
 from order_system.cli.screen import Screen, now
@@ -21,6 +20,7 @@ from order_system.domain.money import format_amount
 from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
 from order_system.domain.wording import so_many
+from order_system.infra.process import STARTER
 from order_system.infra.temporal.executions import side_by_side
 from order_system.intake.documents import MAX_BYTES
 from order_system.intake.reader import order_schema, read_orders
@@ -157,10 +157,10 @@ async def _watch(session: Session, order_ids: Sequence[str]) -> dict[str, OrderP
         if running:
             who = so_many(len(running), "order goes on", "orders go on")
             when = "when --embedded is used again" if session.embedded else "without us"
-            session.screen.say(f"{who} {when}: starter.py status {running[0]}")
+            session.screen.say(f"{who} {when}: {STARTER} status {running[0]}")
         raise
     except ServerUnreachable as lost:
-        raise ServerUnreachable(f"{lost}. The orders go on when it is back: starter.py status") from None
+        raise ServerUnreachable(f"{lost}. The orders go on when it is back: {STARTER} status") from None
     except DatabaseUnreachable as lost:
         raise DatabaseUnreachable(f"{lost}{_may_have_been_started(order_ids)}") from None
     return latest

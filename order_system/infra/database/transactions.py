@@ -28,6 +28,7 @@ from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUn
 from order_system.infra.database import engines as database_engines
 from order_system.infra.database import identity
 from order_system.infra.database.engines import MAY_PASS, READ_ONLY, connections_to, reason_of
+from order_system.infra.process import STARTER
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 REVISIONS = sorted(file.stem[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -148,7 +149,7 @@ class Database:
                 raise DatabaseUnreachable(told) from failure
             raise DatabaseUnready(f"the database {self.shown} cannot be used: {reason}") from failure
         if not self.book:
-            raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
+            raise DatabaseUnready(f"the database's tables are not up to date: run `{STARTER} migrate`")
         self._file = identity.file_of(self.url) if self.is_sqlite else None
         if self._is_file:
             identity.note_book(self.url, self.book)

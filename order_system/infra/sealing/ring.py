@@ -25,6 +25,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 
 from order_system.domain.errors import InvalidSettings, KeyTrouble
 from order_system.infra import policy
+from order_system.infra.process import STARTER
 
 _ENTRY = re.compile(r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]{0,31}):(?P<key>[A-Za-z0-9+/]{43}=)")
 _A_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -226,7 +227,5 @@ def open_ring(settings: KeySettings) -> KeyRing | None:
             module, _, factory = told.partition(":")
             return getattr(import_module(module), factory)()
     except (KeyTrouble, ImportError, AttributeError) as trouble:
-        raise InvalidSettings(
-            f"ORDER_KEYS: {trouble}. `starter.py keys new` makes a key in a file."
-        ) from None
+        raise InvalidSettings(f"ORDER_KEYS: {trouble}. `{STARTER} keys new` makes a key in a file.") from None
     return Keys(parse(told)) if told else None

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends, Form, Query
 from pydantic import AfterValidator, Field, model_validator
 from starlette.responses import Response
 
-from order_system.attention.concerns import STARTER
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
 from order_system.domain.listing import EVERY_ORDER, OrderFilter, OrderSummary, Sort
 from order_system.domain.progress import AttemptMade
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
+from order_system.infra.process import STARTER
 from order_system.orders.exports import ExportFormat
 from order_system.orders.in_book import NO_SERVER
 from order_system.web.api.orders import cancel_order

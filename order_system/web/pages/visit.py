@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from order_system.domain.money import format_amount, format_decimal
 from order_system.domain.progress import iso
 from order_system.domain.wording import in_time, time_between
+from order_system.infra.process import STARTER
 from order_system.infra.temporal.connection import no_answer
 from order_system.web import policy
 from order_system.web.guards.access import Caller, Viewer
@@ -36,6 +37,8 @@ def _environment() -> Environment:
         for each in (*words.FILTERS, iso, in_time, time_between, format_amount, format_decimal)
     }
     environment.filters.update(filters)
+    everywhere: dict[str, Any] = {"starter": STARTER}
+    environment.globals.update(everywhere)
     return environment
 
 

@@ -20,7 +20,7 @@ def test_keys_are_made_listed_and_never_shown(tmp_path: Path) -> None:
 
     month = json.loads(first.out)["id"]
     assert before <= month <= f"{datetime.now(UTC):%Y-%m}", "two months, at the turn of one"
-    assert (missing.code, "`starter.py keys new` makes a key" in missing.err) == (2, True)
+    assert (missing.code, "`python starter.py keys new` makes a key" in missing.err) == (2, True)
     assert json.loads(first.out) == {"id": month, "seals_from": f"{month}-01T00:00:00+00:00"}
     assert later.out == "key 2100-01 is there\n"
     assert [(key["id"], key["seals"]) for key in json.loads(listed.out)["keys"]] == [

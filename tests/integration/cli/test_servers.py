@@ -118,7 +118,7 @@ def test_ctrl_c_stops_the_embedded_server_and_says_that_the_order_goes_on(tmp_pa
     finished = following.interrupted()
 
     assert finished.code == 130
-    assert "1 order goes on when --embedded is used again: starter.py status ORDER-001" in finished.out
+    assert "1 order goes on when --embedded is used again: python starter.py status ORDER-001" in finished.out
     assert finished.err == "starter.py: stopped\n"
     assert server_has_ended(tmp_path)
 

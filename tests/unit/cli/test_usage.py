@@ -1,6 +1,7 @@
 """Command lines that need no server, and such as cannot be meant."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -239,3 +240,25 @@ def test_a_shell_completes_commands_and_their_options(
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"{__version__}\n"
+
+
+INSTALLED = "import sys, starter; sys.argv[0] = '/usr/bin/order-system'; starter.main()"
+
+
+@pytest.mark.parametrize(
+    ("typed", "called", "named"),
+    [
+        (["starter.py"], os.path.relpath(sys.executable, ROOT), None),
+        (["-c", INSTALLED], sys.executable, "order-system"),
+    ],
+    ids=["in a clone", "installed"],
+)
+def test_commands_to_copy_begin_as_the_one_that_was_typed(
+    typed: list[str], called: str, named: str | None
+) -> None:
+    command = [called, *typed, "status", "A-1"]
+    told = subprocess.run(
+        command, cwd=ROOT, env={"ORDER_KEYS": "/no/key"}, capture_output=True, text=True, check=False
+    ).stderr
+    assert told.startswith(f"{named or 'starter.py'}: ORDER_KEYS: ")
+    assert f"`{named or f'{called} starter.py'} keys new`" in told

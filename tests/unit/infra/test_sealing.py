@@ -193,7 +193,7 @@ def test_a_bad_key_is_told_and_never_shown(monkeypatch: pytest.MonkeyPatch, valu
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ("/no/such/file", "ORDER_KEYS: .*`starter.py keys new`"),
+        ("/no/such/file", "ORDER_KEYS: .*`python starter.py keys new`"),
         ("no_such_module:ring", "ORDER_KEYS: No module named 'no_such_module'"),
         ("order_system.infra.sealing.ring:nothing", "ORDER_KEYS: .*nothing"),
     ],
