@@ -69,6 +69,7 @@ class FilterForm(Wanted):
         return replace(self.filter, opened_since=now - span) if span else self.filter
 
 
+@router.get(ONE.rpartition("/")[0])  # where people look who shorten an order's address
 @router.get(HERE)
 async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> Response:
     """Show the list. Raises InvalidCursor."""

@@ -43,6 +43,7 @@ async def test_where_there_is_nothing_a_page_says_what_to_do_next(
 ) -> None:
     pages = {place: seen(await operator.get(place)) for place in PLACES}
     assert "No orders yet." in pages["/"].text
+    assert seen(await operator.get("/orders")).text == pages["/"].text
     assert pages["/"].links["/new-order"] == "New order"
     assert pages["/"].links["/new-batch"] == "Upload a file"
     assert "No batches yet." in pages["/batches"].text
