@@ -39,20 +39,17 @@ class AnswerActivities:
             await self._book.notice_not_sent(ref, request.answer)
             told = UndoAnswer(result=UndoResult.HANDLED, detail="the customer was told by hand")
             return HandledUndoAnswer(undo=told, recorded=True)
-        effects = UNDOS[step].effects
-        await self._book.fence(
-            ref, effects, cause=request.cause, attempt=attempt, only_if_voided=step is not PIVOT
-        )
+        await self._book.fence(ref, step, cause=request.cause, attempt=attempt)
         try:
             if request.answer.answer is AnsweredAs.DISPATCHED:
                 recorded = await self._fulfil_by_hand(request, attempt)
             else:
                 recorded = await self._book.end_undo_by_hand(
-                    ref, effects, request.answer, cause=request.cause, at=attempt.now()
+                    ref, request.answer, cause=request.cause, at=attempt.now()
                 )
         except ParcelIsGone as gone:
             raise _refused(str(gone)) from None
-        return HandledUndoAnswer(undo=await self._ended(request, effects[0]), recorded=recorded)
+        return HandledUndoAnswer(undo=await self._ended(request), recorded=recorded)
 
     async def _fulfil_by_hand(self, request: HandledUndo, attempt: Attempt) -> bool:
         ref = request.submission
@@ -80,8 +77,8 @@ class AnswerActivities:
                 await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return recorded
 
-    async def _ended(self, request: HandledUndo, effect: Effect) -> UndoAnswer:
-        journal = await self._book.journal(request.submission)
+    async def _ended(self, request: HandledUndo) -> UndoAnswer:
+        journal, effect = await self._book.journal(request.submission), UNDOS[request.answer.step].effect
         if request.answer.step is PIVOT and parcel_is_gone(journal):
             return already_dispatched(journal)
         return undo_answer(effect, journal[effect].state)

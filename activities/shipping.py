@@ -58,9 +58,7 @@ class ShippingActivities:
 
         Only after the answer `voided` may stock and money be given back. Idempotent."""
         ref, attempt = request.submission, this_attempt()
-        entries = await self._book.fence(
-            ref, UNDOS[PIVOT].effects, cause=request.cause, attempt=attempt, only_if_voided=False
-        )
+        entries = await self._book.fence(ref, PIVOT, cause=request.cause, attempt=attempt)
         label = entries[Effect.LABEL]
         if parcel_is_gone(entries):
             return await self._finish_dispatch(

@@ -43,8 +43,8 @@ async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: R
 
     "Nothing to undo" means that the effect never happened; or that nothing was found, and an attempt was
     never answered: then the key stays in doubt. Raises NotYetVoided or StillInDoubt, both to be retried."""
-    ref, attempt, effects = request.submission, this_attempt(), UNDOS[STEP_OF[effect]].effects
-    entries = await book.fence(ref, effects, cause=request.cause, attempt=attempt, only_if_voided=True)
+    ref, attempt = request.submission, this_attempt()
+    entries = await book.fence(ref, STEP_OF[effect], cause=request.cause, attempt=attempt)
     entry = entries.pop(effect)
     if entry.undo_ended_at is not None:
         return undo_answer(effect, entry.state)

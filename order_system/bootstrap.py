@@ -204,7 +204,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
 
     Raises InvalidSettings for gateways that cannot be opened, DatabaseUnready for tables that are missing or
     outdated, and DatabaseUnreachable where waiting may help."""
-    database = TELEMETRY.database(settings.database, email_key=settings.email_key)
+    database = Database(settings.database, email_key=settings.email_key)
     try:
         await database.prepare()
         async with open_gateways(settings, database) as world:

@@ -20,7 +20,7 @@ from order_system.domain.money import format_amount
 from order_system.domain.order import DispatchReceipt, SubmissionRef
 from order_system.domain.progress import AttemptMade
 from order_system.domain.refunds import Refund, RefundState
-from order_system.domain.steps import Effect
+from order_system.domain.steps import PIVOT, UNDOS, Effect
 from order_system.infra.database import reads, writes
 
 
@@ -29,21 +29,14 @@ class AnswerBook(reading.BookQueries):
 
     @writes
     def end_undo_by_hand(
-        self,
-        tx: Connection,
-        ref: SubmissionRef,
-        effects_to_undo: Sequence[Effect],
-        answer: AnswerRecord,
-        *,
-        cause: UndoCause,
-        at: datetime,
+        self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord, *, cause: UndoCause, at: datetime
     ) -> bool:
         submission = reading.locked_submission(tx, ref)
         fulfilled = submission is not None and submission.status is SubmissionStatus.FULFILLED
         journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
-        fenced = [journal[effect] for effect in effects_to_undo if effect in journal]
+        fenced = [journal[effect] for effect in UNDOS[answer.step].effects if effect in journal]
         open_entries = [entry for entry in fenced if not entry.undo_ended_at]
-        if not fulfilled and Effect.DISPATCH in effects_to_undo and parcel_is_gone(journal):
+        if not fulfilled and answer.step is PIVOT and parcel_is_gone(journal):
             raise ParcelIsGone(f"the carrier has the parcel of {ref.order_id}: answer dispatched")
         if not open_entries or fulfilled:
             return entries.has_answer(answer)

@@ -16,7 +16,7 @@ closed submission refuses every claim except the notice's.
 Each method below is one transaction that locks the submission's row first, so two never interleave on one
 submission. Behind the checks made here stand unique indexes (`tables.py`)."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, Orde
 from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
-from order_system.domain.steps import Effect
+from order_system.domain.steps import GIVEN_BACK, UNDOS, Effect, Step
 from order_system.infra.database import Database, Prepared, writes
 
 _UNDER_WAY = Prepared(ENTRY.where(effects.c.undo_ended_at.is_(None)))
@@ -225,29 +225,23 @@ class SqlOrderBook(
 
     @writes
     def fence(
-        self,
-        tx: Connection,
-        ref: SubmissionRef,
-        effects_to_undo: Sequence[Effect],
-        *,
-        cause: UndoCause,
-        attempt: Attempt,
-        only_if_voided: bool,
+        self, tx: Connection, ref: SubmissionRef, step: Step, *, cause: UndoCause, attempt: Attempt
     ) -> dict[Effect, JournalEntry]:
+        to_undo = UNDOS[step].effects
         submission = reading.locked_submission(tx, ref)
         journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
         if submission is None:
             # Nothing was ever claimed. The submission is inserted as closed, so it refuses late claims.
             closed_as = SubmissionStatus(cause.status)
             entries.insert_submission(attempt, closed_as, cause=cause)
-        if only_if_voided and not shipment_is_voided(journal):
+        if step in GIVEN_BACK and not shipment_is_voided(journal):
             raise NotYetVoided(f"{ref.order_id}: shipping's undo has not answered yet")
         if submission is None or submission.status is not SubmissionStatus.FULFILLED:
-            for effect in effects_to_undo:
+            for effect in to_undo:
                 if effect is not Effect.CAPTURE or effect in journal:
                     entries.fence(effect, journal.get(effect), attempt.now())
         journal = reading.journal_of(tx, ref)
-        return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
+        return {effect: entry for effect, entry in journal.items() if effect in to_undo}
 
     @writes
     def end_undo(

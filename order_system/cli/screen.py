@@ -5,34 +5,28 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from order_system.cli.views import changes, live_orders, order_tree, progress_line
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 
 PLAIN_WIDTH = 160
 """The width of a table where no terminal tells its width."""
 
-TREES_AT_THE_END = 5
-"""So many orders at most leave their trees on the screen; for more, the table tells enough."""
-
 SECONDS_BETWEEN_WORDS = 5
 """How often a long wait is reported where there is no terminal."""
 
 Item = TypeVar("Item", bound=BaseModel)
-Orders = Mapping[str, OrderProgress]
 Answer = TypeVar("Answer")
 
 
@@ -79,8 +73,7 @@ class Screen:
 
     def say(self, message: str) -> None:
         """Print a remark. It is never wrapped, so that links and commands can be copied."""
-        console = self._err if self.as_json else self._out
-        console.print(Text(message), soft_wrap=True)
+        self._beside.print(Text(message), soft_wrap=True)
 
     @contextmanager
     def waiting(self, message: str) -> Generator[None]:
@@ -111,12 +104,14 @@ class Screen:
             yield lambda read: bar.update(task, completed=read)
 
     @contextmanager
-    def updating(self) -> Generator[Callable[[RenderableType, str], None]]:
-        """Yield a function that shows progress: on a terminal a picture that is renewed, elsewhere the words
-        now and then; with JSON only the picture, on stderr."""
-        console = self._err if self.as_json else self._out
-        if console.is_terminal:
-            with Live(console=console, refresh_per_second=4, transient=True) as live:
+    def updating(
+        self, *, every_word: bool = False, stays: bool = False
+    ) -> Generator[Callable[[RenderableType, str], None]]:
+        """Yield a function that shows progress: on a terminal a picture that is renewed, elsewhere the words,
+        now and then or `every_word`; with JSON only the picture, on stderr. The last picture goes away with
+        the block, unless it `stays`."""
+        if self._beside.is_terminal:
+            with Live(console=self._beside, refresh_per_second=4, transient=not stays) as live:
                 yield lambda picture, _words: live.update(picture)
         elif self.as_json:
             yield lambda _picture, _words: None
@@ -125,32 +120,22 @@ class Screen:
 
             def say(_picture: RenderableType, words: str) -> None:
                 nonlocal said_at, said
-                if words != said and time.monotonic() - said_at >= SECONDS_BETWEEN_WORDS:
+                due = every_word or time.monotonic() - said_at >= SECONDS_BETWEEN_WORDS
+                if due and words not in ("", said):
                     said_at, said = time.monotonic(), words
                     self.say(words)
 
             yield say
 
-    @contextmanager
-    def watching(self, order_ids: Sequence[str]) -> Generator[Callable[[Orders], None]]:
-        """Yield a function that shows how orders go on: a live display on a terminal, else a line for each
-        change; with JSON, a display on stderr if that is a terminal, else nothing."""
-        console = self._err if self.as_json else self._out
-        if console.is_terminal:
-            with _live(console, len(order_ids)) as show:
-                yield show
-        elif self.as_json:
-            yield lambda _orders: None
-        else:
-            before: dict[str, OrderProgress] = {}
+    @property
+    def rows(self) -> int:
+        """How many lines such a picture may have: the cursor stands below the last one."""
+        return max(1, self._beside.height - 1)
 
-            def tell(orders: Orders) -> None:
-                for order_id, order in orders.items():
-                    for line in changes(before.get(order_id), order):
-                        self.say(line)
-                before.update(orders)
-
-            yield tell
+    @property
+    def _beside(self) -> Console:
+        """Where all that is no result goes: with JSON, stderr."""
+        return self._err if self.as_json else self._out
 
 
 @contextmanager
@@ -182,29 +167,3 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     return console
-
-
-@contextmanager
-def _live(console: Console, total: int) -> Generator[Callable[[Orders], None]]:
-    """Show orders live. A few leave their trees behind; of more, only what fits is shown, and none stays."""
-    few = total <= TREES_AT_THE_END
-    shown: list[OrderProgress] = []
-    leaving = False
-
-    def picture() -> RenderableType:
-        if not shown:
-            return Text("submitted; asking how it goes ...", style="dim")
-        if leaving and few:
-            return Group(*(order_tree(order, now()) for order in shown))
-        # The cursor stands below the last line, and the line of counts needs one.
-        pictures = live_orders(shown, now(), rows=max(1, console.height - 2))
-        return Group(*pictures, *([progress_line(shown, total)] if total > 1 else []))
-
-    def show(orders: Orders) -> None:
-        shown[:] = orders.values()
-
-    with Live(console=console, get_renderable=picture, refresh_per_second=8, transient=not few):
-        try:
-            yield show
-        finally:
-            leaving = True

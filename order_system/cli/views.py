@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rich.console import RenderableType
+from rich.console import RenderableType, group
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -111,8 +111,12 @@ def hold_words(until: datetime, now: datetime) -> str:
 # --- many orders, live ----------------------------------------------------------------------------
 
 
-def live_orders(orders: Sequence[OrderProgress], now: datetime, *, rows: int) -> Iterator[RenderableType]:
-    """Show as many orders as fit into `rows` lines: first those under way and those that need a person."""
+@group()
+def orders_picture(orders: Sequence[OrderProgress], now: datetime, *, rows: int) -> Iterator[RenderableType]:
+    """Show as many orders as fit into `rows` lines: first those under way and those that need a person. Below
+    several, a line tells how many have ended."""
+    several = len(orders) > 1
+    rows = max(1, rows - several)
     urgency = (OrderStatus.NEEDS_ATTENTION, OrderStatus.TERMINATED, OrderStatus.RUNNING)
     urgent_first = sorted(orders, key=lambda order: order.status not in urgency)
     shown = {order.order_id for order in urgent_first[:rows]}
@@ -130,10 +134,12 @@ def live_orders(orders: Sequence[OrderProgress], now: datetime, *, rows: int) ->
             yield order_tree(order, now, whole=False)
         elif order.order_id in shown:
             yield headline(order, now)
+    if several:
+        yield progress_line(orders)
 
 
-def progress_line(orders: Sequence[OrderProgress], total: int) -> Table:
-    closed = sum(order.status is not OrderStatus.RUNNING for order in orders)
+def progress_line(orders: Sequence[OrderProgress]) -> Table:
+    total, closed = len(orders), sum(order.status is not OrderStatus.RUNNING for order in orders)
     line = Table.grid(padding=(0, 2))
     line.add_row(f"{closed}/{total}", ProgressBar(total, closed, width=30), counts(orders))
     return line

@@ -11,7 +11,7 @@ from order_system.domain.answers import AnswerRecord
 from order_system.domain.messages import GivesWay, Opening, OrderOutcome, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.refunds import Refund
-from order_system.domain.steps import Effect
+from order_system.domain.steps import Effect, Step
 
 
 class EffectState(StrEnum):
@@ -214,16 +214,11 @@ class OrderBook(Protocol):
         ...
 
     async def fence(
-        self,
-        ref: SubmissionRef,
-        effects_to_undo: Sequence[Effect],
-        *,
-        cause: UndoCause,
-        attempt: Attempt,
-        only_if_voided: bool,
+        self, ref: SubmissionRef, step: Step, *, cause: UndoCause, attempt: Attempt
     ) -> dict[Effect, JournalEntry]:
-        """Begin an undo: from now on nobody can claim these keys (a capture's only if there is to be one). A
-        missing submission is inserted as closed. Idempotent. `only_if_voided`: raises NotYetVoided before."""
+        """Begin the undo of a step: from now on nobody can claim the keys of its effects (a capture's only if
+        there is to be one). A missing submission is inserted as closed. Idempotent. Raises NotYetVoided for
+        the other steps until shipping's undo has answered."""
         ...
 
     async def end_undo(
@@ -235,13 +230,7 @@ class OrderBook(Protocol):
         ...
 
     async def end_undo_by_hand(
-        self,
-        ref: SubmissionRef,
-        effects_to_undo: Sequence[Effect],
-        answer: AnswerRecord,
-        *,
-        cause: UndoCause,
-        at: datetime,
+        self, ref: SubmissionRef, answer: AnswerRecord, *, cause: UndoCause, at: datetime
     ) -> bool:
         """End an undo whose effects are fenced, as a person answers: HANDLED, unless the effect never
         happened. Notes the answer, and closes the submission as `end_undo` does. Changes nothing and returns

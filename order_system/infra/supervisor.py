@@ -48,19 +48,12 @@ async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event)
         return clean
 
 
-class Pauses:
-    """How long to wait before a process is started again, by how long it and its predecessors lived."""
-
-    def __init__(self) -> None:
-        self._next = policy.PROCESS_AGAIN
-
-    def after(self, lived: timedelta) -> timedelta:
-        if lived >= policy.PROCESS_SETTLED:
-            self._next = policy.PROCESS_AGAIN
-            return timedelta(0)
-        pause = self._next
-        self._next = min(2 * pause, policy.PROCESS_AGAIN_LIMIT)
-        return pause
+def next_pause(before: timedelta, lived: timedelta) -> timedelta:
+    """Return how long to wait before a process that has lived so long is started again, after the pause
+    before: none for one that had settled, and for any other twice as long as before."""
+    if lived >= policy.PROCESS_SETTLED:
+        return timedelta(0)
+    return min(2 * before, policy.PROCESS_AGAIN_LIMIT) if before else policy.PROCESS_AGAIN
 
 
 @dataclass(frozen=True)
@@ -102,14 +95,14 @@ class _Supervisor:
         return self._clean
 
     async def _keep_running(self, number: int) -> None:
-        pauses = Pauses()
+        pause = timedelta(0)
         while not self._stop.is_set():
             born = time.monotonic()
             end = await self._live(number)
             if self._stop.is_set():
                 return
             lived = timedelta(seconds=time.monotonic() - born)
-            pause = pauses.after(lived)
+            pause = next_pause(pause, lived)
             log.warning(
                 "worker process ended unasked; starting it again",
                 process=number,

@@ -191,7 +191,7 @@ REFUND_BEFORE_SHIPPING = Plant(
         ),
         Change(
             "order_system/book/order_book.py",
-            "        if only_if_voided and not shipment_is_voided(journal):\n",
+            "        if step in GIVEN_BACK and not shipment_is_voided(journal):\n",
             "        if False:\n",
         ),
     ),

@@ -25,7 +25,7 @@ from order_system.domain.book import Ledger, Server
 from order_system.domain.gateways import Statement
 from order_system.domain.messages import UndoCause
 from order_system.domain.order import SubmissionRef
-from order_system.domain.steps import Effect, Step
+from order_system.domain.steps import Step
 from order_system.gateways.simulated.tables import metadata as world_tables
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
@@ -110,7 +110,7 @@ class Bench:
         """What no gateway can give back: a person says that they have."""
         now, by_hand = self.clock.now, {"answer": AnsweredAs.HANDLED, "step": Step.PAYMENT}
         answer = AnswerRecord(answer_id=ref.submission, at=now, who="ada", note="", **by_hand)
-        self.run(self.book.end_undo_by_hand(ref, [Effect.CHARGE], answer, cause=cause, at=now))
+        self.run(self.book.end_undo_by_hand(ref, answer, cause=cause, at=now))
 
     def wait(self, by: timedelta) -> None:
         """Time passes; what waited for longer than it may has its time-out."""

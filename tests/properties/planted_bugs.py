@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -9,13 +10,13 @@ from activities import payment as payment_activities
 from activities import undos as activities_undos
 from activities.money import Money
 from order_system.book import entries as book_entries
+from order_system.book import order_book
 from order_system.book.entries import Entries
-from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.errors import Fenced
 from order_system.domain.gateways import NotCaptured
 from order_system.domain.order import PaymentReceipt, RefundReceipt
-from order_system.domain.steps import Effect
+from order_system.domain.steps import UNDOS, Effect, Step
 from order_system.gateways.simulated import payment as payment_gateway
 from order_system.gateways.simulated.tables import charges
 from tests.properties.bench import Bench
@@ -57,12 +58,7 @@ def no_unique_key(bench: Bench) -> Iterator[None]:
 @contextmanager
 def no_wait_for_shippings_answer(_: Bench) -> Iterator[None]:
     """Money and stock are given back before anybody knows where the parcel is."""
-    fence = SqlOrderBook.fence
-
-    def at_once(book: SqlOrderBook, *args: Any, only_if_voided: bool, **details: Any) -> Any:
-        return fence(book, *args, only_if_voided=False, **details)
-
-    with patch.object(SqlOrderBook, "fence", at_once):
+    with patch.object(order_book, "GIVEN_BACK", {}):
         yield
 
 
@@ -90,12 +86,8 @@ def dispatch_before_capture(_: Bench) -> Iterator[None]:
 @contextmanager
 def captures_are_not_fenced(_: Bench) -> Iterator[None]:
     """An undo of payment fences the charge alone."""
-    fence = SqlOrderBook.fence
-
-    def charge_alone(book: SqlOrderBook, ref: Any, effects: Any, **details: Any) -> Any:
-        return fence(book, ref, [each for each in effects if each is not Effect.CAPTURE], **details)
-
-    with patch.object(SqlOrderBook, "fence", charge_alone):
+    charge_alone = replace(UNDOS[Step.PAYMENT], effects=(Effect.CHARGE,))
+    with patch.object(order_book, "UNDOS", {**UNDOS, Step.PAYMENT: charge_alone}):
         yield
 
 

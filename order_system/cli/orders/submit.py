@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.console import Group
 
 from order_system.cli.ending import dying_at_once
 from order_system.cli.options import CLEAN, Embedded, Json, Strict
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
-from order_system.cli.views import OrderResult, counts, results_table
+from order_system.cli.views import OrderResult, changes, counts, order_tree, orders_picture, results_table
 from order_system.domain.errors import DatabaseUnreachable, InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_amount
@@ -28,6 +29,9 @@ from order_system.orders.client import OrderClient, SubmitResult, Submitted
 
 _NOTHING = "nothing was submitted."
 MOST_NAMED = 5
+
+TREES_AT_THE_END = 5
+"""So many orders at most leave their trees on the screen; for more, the table tells enough."""
 
 
 async def submit(
@@ -147,17 +151,23 @@ async def follow(session: Session, orders: Sequence[Order], *, keep: bool = Fals
 
 
 async def _watch(session: Session, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
+    """Show how the orders go on: a line for each change, on a terminal a picture. Few leave their trees."""
     latest: dict[str, OrderProgress] = {}
+    screen, few = session.screen, len(order_ids) <= TREES_AT_THE_END
     try:
-        with session.screen.watching(order_ids) as show:
-            async for latest in session.client.watch(order_ids):
-                show(latest)
+        with screen.updating(every_word=True, stays=few) as show:
+            async for orders in session.client.watch(order_ids):
+                told = [line for name in orders for line in changes(latest.get(name), orders[name])]
+                show(orders_picture([*orders.values()], now(), rows=screen.rows), "\n".join(told))
+                latest = orders
+            if few:
+                show(Group(*(order_tree(order, now()) for order in latest.values())), "")
     except asyncio.CancelledError:
         running = [name for name in order_ids if name not in latest or not latest[name].closed]
         if running:
             who = so_many(len(running), "order goes on", "orders go on")
             when = "when --embedded is used again" if session.embedded else "without us"
-            session.screen.say(f"{who} {when}: {STARTER} status {running[0]}")
+            screen.say(f"{who} {when}: {STARTER} status {running[0]}")
         raise
     except ServerUnreachable as lost:
         raise ServerUnreachable(f"{lost}. The orders go on when it is back: {STARTER} status") from None

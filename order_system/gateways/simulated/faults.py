@@ -4,12 +4,13 @@ Each call draws one number, a hash of (seed, order ID, operation, submission num
 key). So a retry and a resubmission draw a new number, and neither the clock nor chance has any influence."""
 
 import tomllib
+from collections.abc import Mapping
 from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.order import Strict
@@ -66,27 +67,18 @@ class GatewayRates(Strict):
         return self
 
 
-class FaultRates(Strict):
-    """How often each gateway fails a call. A gateway that is left out never fails."""
-
-    payment: GatewayRates = GatewayRates()
-    inventory: GatewayRates = GatewayRates()
-    shipping: GatewayRates = GatewayRates()
-    notification: GatewayRates = GatewayRates()
-
-    def of(self, operation: Operation) -> GatewayRates:
-        rates: GatewayRates = getattr(self, operation.step)  # a field for each step
-        return rates
-
+FaultRates = Mapping[Step, GatewayRates]
+"""How often the gateways of each step fail a call. One that is left out never fails."""
 
 NEVER = GatewayRates()
-NO_FAULTS = FaultRates()
-DEFAULT_FAULTS = FaultRates(
-    payment=GatewayRates(refused=0.10, trouble=0.05),
-    inventory=GatewayRates(refused=0.10, trouble=0.10),
-    shipping=GatewayRates(refused=0.05, trouble=0.05),
-    notification=GatewayRates(trouble=0.05),
-)
+NO_FAULTS: FaultRates = {}
+DEFAULT_FAULTS: FaultRates = {
+    Step.PAYMENT: GatewayRates(refused=0.10, trouble=0.05),
+    Step.INVENTORY: GatewayRates(refused=0.10, trouble=0.10),
+    Step.SHIPPING: GatewayRates(refused=0.05, trouble=0.05),
+    Step.NOTIFICATION: GatewayRates(trouble=0.05),
+}
+_FROM_A_FILE = TypeAdapter(dict[Step, GatewayRates])
 
 
 def chance(*of: str | int) -> float:
@@ -105,7 +97,7 @@ def draw_fault(
     earlier_calls: int,
 ) -> FaultKind | None:
     """Return the fault of this call, if any. For a call that cannot be refused, `REFUSED` is no fault."""
-    rate = rates.of(operation)
+    rate = rates.get(operation.step, NEVER)
     drawn = chance(seed, order_id, operation, submission_number, earlier_calls)
     if drawn < rate.refused:
         return FaultKind.REFUSED
@@ -129,7 +121,7 @@ def load_faults(source: str) -> FaultRates:
     if source == "default":
         return DEFAULT_FAULTS
     try:
-        return FaultRates.model_validate(tomllib.loads(Path(source).read_text(encoding="utf-8")))
+        return _FROM_A_FILE.validate_python(tomllib.loads(Path(source).read_text(encoding="utf-8")))
     except OSError as error:
         problem = f"cannot be read ({error.strerror}); give `none`, `default` or a TOML file"
     except ValidationError as error:

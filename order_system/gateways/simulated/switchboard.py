@@ -95,7 +95,7 @@ class Switchboard:
     def count(self, tx: Connection, operation: Operation, key: str) -> Call:
         """Count the call and draw its fault. On PostgreSQL the counter's row makes calls of a key queue."""
         [(count,)] = _counting(tx.dialect.name).rows(tx, {"key": key, "operation": operation})
-        if self.faults.of(operation) == NEVER:
+        if self.faults.get(operation.step, NEVER) == NEVER:
             return Call(tx, operation, count, None)
         order_id, submission, _ = split_key(key)
         drawn = draw_fault(

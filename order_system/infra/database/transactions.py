@@ -11,7 +11,7 @@ once (`BEGIN IMMEDIATE`): a transaction that reads first and then writes can be 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial, wraps
@@ -29,6 +29,7 @@ from order_system.infra.database import engines as database_engines
 from order_system.infra.database import identity
 from order_system.infra.database.engines import MAY_PASS, READ_ONLY, connections_to, reason_of
 from order_system.infra.process import STARTER
+from order_system.infra.telemetry.process import TELEMETRY
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 REVISIONS = sorted(file.stem[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -224,24 +225,25 @@ def writes(
     method: Callable[Concatenate[Owner, Connection, P], Answer],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
     """Make the method one transaction that writes. Raises DatabaseUnreachable for a failure that may pass."""
-
-    @wraps(method)
-    async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
-        with _TroubleTold():
-            return await self.database.write(partial(method, self), *arguments, **named)
-
-    return transaction
+    return _transaction(method, Database.write)
 
 
 def reads(
     method: Callable[Concatenate[Owner, Connection, P], Answer],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
     """Make the method one transaction that only reads, on one snapshot. Raises as `writes` does."""
+    return _transaction(method, Database.read)
+
+
+def _transaction(
+    method: Callable[Concatenate[Owner, Connection, P], Answer], carry_out: Callable[..., Awaitable[Answer]]
+) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
+    name = f"transaction {method.__name__.lstrip('_')}"
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
-        with _TroubleTold():
-            return await self.database.read(partial(method, self), *arguments, **named)
+        with TELEMETRY.span(name), _TroubleTold():
+            return await carry_out(self.database, partial(method, self), *arguments, **named)
 
     return transaction
 

@@ -17,7 +17,6 @@ from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
 
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.metrics import METRICS, SECONDS
-from order_system.infra.database import Database
 from order_system.infra.environment import load_own_settings
 from order_system.infra.process import load_extra
 from order_system.infra.settings import PREFIX
@@ -39,7 +38,6 @@ class Telemetry:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tags of metrics that go by OTLP. Prometheus needs none: it knows which process it asks."""
     plugins: Sequence[SimplePlugin] = ()
-    database: type[Database] = Database
     span: Callable[[str], AbstractContextManager[object]] = nullcontext
     headers: Callable[[], dict[str, str]] = dict[str, str]
     """Returns headers by which another service goes on with the trace."""

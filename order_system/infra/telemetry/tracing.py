@@ -4,10 +4,9 @@ gateway. Temporal's plugin makes the spans of workflows and activities, ours are
 What leaves the process holds nothing of a customer. An exception leaves with its type and without its text,
 into which a gateway may have put an address. A URL leaves as its route."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache, partial
-from typing import Any
+from functools import cache
 
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,7 +18,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, create_tracer_provider
 
-from order_system.infra.database import Database
 from order_system.infra.telemetry.process import Telemetry
 
 _KEPT = {
@@ -39,8 +37,7 @@ def begin(telemetry: Telemetry, service: str) -> None:
     trace.set_tracer_provider(provider)
     propagate.set_global_textmap(TraceContextTextMapPropagator())  # and no baggage, which may hold anything
     telemetry.plugins = (OpenTelemetryPlugin(add_temporal_spans=True),)
-    telemetry.database, telemetry.span = TracedDatabase, span
-    telemetry.headers, telemetry.log_fields = _headers, _log_fields
+    telemetry.span, telemetry.headers, telemetry.log_fields = span, _headers, _log_fields
     telemetry.close = provider.shutdown
 
 
@@ -49,23 +46,6 @@ def span(name: str) -> AbstractContextManager[object]:
     if not trace.get_current_span().get_span_context().is_valid:
         return nullcontext()
     return trace.get_tracer(__name__).start_as_current_span(name)
-
-
-class TracedDatabase(Database):
-    async def write(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
-        with _transaction(work):
-            return await super().write(work, *arguments, **named)
-
-    async def read(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
-        with _transaction(work):
-            return await super().read(work, *arguments, **named)
-
-
-def _transaction(work: Callable[..., Any]) -> AbstractContextManager[object]:
-    """Begin its span. One of the simulated world is inside of a gateway's call, which has a span already."""
-    work = work.func if isinstance(work, partial) else work
-    simulated = work.__module__.startswith("order_system.gateways.simulated")
-    return nullcontext() if simulated else span(f"transaction {work.__name__.lstrip('_')}")
 
 
 class Discreet(SpanExporter):

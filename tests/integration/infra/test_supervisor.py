@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from order_system.domain.errors import WorkerRefused
 from order_system.infra import policy
-from order_system.infra.supervisor import Pauses, supervise
+from order_system.infra.supervisor import next_pause, supervise
 from tests.fixtures.steering.waiting import eventually
 
 SECONDS = 60
@@ -84,11 +84,11 @@ async def marked(folder: Path, *names: str) -> None:
 
 
 def test_who_dies_at_once_again_and_again_waits_ever_longer_until_it_has_lived() -> None:
-    pauses = Pauses()
     at_once = timedelta(seconds=1)
-    assert [pauses.after(at_once).microseconds // 1000 for _ in range(5)] == [20, 40, 80, 80, 80]
-    assert pauses.after(policy.PROCESS_SETTLED) == timedelta(0)
-    assert pauses.after(at_once) == policy.PROCESS_AGAIN
+    pauses = [timedelta(0)]
+    for lived in (at_once, at_once, at_once, at_once, policy.PROCESS_SETTLED, at_once):
+        pauses.append(next_pause(pauses[-1], lived))
+    assert [pause.microseconds // 1000 for pause in pauses] == [0, 20, 40, 80, 80, 0, 20]
 
 
 async def test_a_crash_loop_is_slowed_down_and_each_death_is_told_in_one_line(

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 
 from order_system.cli.batches.outcome import outcome_view
 from order_system.cli.orders.children import _view
 from order_system.cli.orders.samples import scenarios_table
-from order_system.cli.views import OrderResult, changes, live_orders, order_tree, progress_line, results_table
+from order_system.cli.views import OrderResult, changes, order_tree, orders_picture, results_table
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import DispatchReceipt, OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
@@ -139,14 +139,14 @@ def test_a_hold_and_what_was_answered_are_told() -> None:
 def test_a_live_view_is_never_taller_than_the_terminal(number: int, rows: int) -> None:
     orders = [undone_order(order_id=f"A-{index}", note="so and so") for index in range(number)]
 
-    assert 1 <= len(rendered(Group(*live_orders(orders, NOON, rows=rows)), width=60)) <= rows
+    assert 1 <= len(rendered(orders_picture(orders, NOON, rows=rows), width=60)) <= rows
 
 
 def test_of_many_orders_those_under_way_are_shown() -> None:
     closed = [undone_order(order_id=f"A-{index}") for index in range(50)]
     running = an_order(OrderStatus.RUNNING, order_id="A-99")
 
-    lines = rendered(Group(*live_orders([*closed, running], NOON, rows=10), progress_line(closed, 51)))
+    lines = rendered(orders_picture([*closed, running], NOON, rows=10))
 
     assert "A-99  running" in "\n".join(lines)
     assert "50/51" in lines[-1]
