@@ -214,7 +214,8 @@ def _codes() -> dict[str, str]:
     """Return codes by CLDR's names, in languages of shops' exports, and by its aliases (alpha-3 codes)."""
     names = _names()
     aliases: dict[str, list[str]] = get_global("territory_aliases")  # pyright: ignore[reportAssignmentType]
-    known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(new) == 1}
+    # MI, NH and CT were islands once; today they are states, in a column that is not theirs.
+    known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(old) == 3}
     known |= {name: code for code in countries() for name in (code, *names["further"].get(code, ()))}
     for language in names["languages"]:
         territories: dict[str, str] = Locale(language).territories  # pyright: ignore[reportAssignmentType]

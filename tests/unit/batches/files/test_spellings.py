@@ -106,6 +106,7 @@ def test_amounts_in_doubt_are_refused(text: str, currency: str, decimal: str | N
         ("Bosnia and Herzegovina", "BA"), ("Turkey", "TR"),
         ("Czech Republic", "CZ"), ("The Netherlands", "NL"), ("NLD", "NL"), ("Kosovo", "XK"),
         ("European Union", "European Union"), ("Atlantis", "Atlantis"), ("ZZ", "ZZ"), ("", ""),
+        ("MI", "MI"), ("NH", "NH"), ("CT", "CT"), ("PZ", "PZ"),  # states and provinces, in a column that is not theirs
     ],
 )  # fmt: skip
 def test_countries(text: str, code: str) -> None:
