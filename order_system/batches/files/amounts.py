@@ -82,8 +82,8 @@ def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
 
 
 def without_sums(rows: Rows, layout: Layout) -> Rows:
-    """Return the lines without the row of sums before them. The first line takes over all that this row says,
-    the others its states. Raises Unfit if a price there is not the sum of the lines' prices."""
+    """Return the lines without the row of sums before them. The first line takes over all that this row says
+    and the line does not, the others its states. Raises Unfit if a price there is not the sum of theirs."""
     (first_line, sums), *lines = filled_in(rows, layout)
     price = number(sums, "unit_price", layout)
     if price is not None and price != sum_of_lines(lines, layout):
@@ -93,9 +93,10 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
     told = {key: text for key, text in sums.items() if text and key not in LINE_FIELDS}
     states = map(in_column, (state.column for state in layout.profile.states))
     of_states = {key: told[key] for key in states if key in told}
-    (line, first), *others = lines
-    joined = [(line, first | {key: text for key, text in told.items() if not first[key]})]
-    return joined + [(line, fields | of_states) for line, fields in others]
+    return [
+        (line, fields | {key: text for key, text in (of_states if at else told).items() if not fields[key]})
+        for at, (line, fields) in enumerate(lines)
+    ]
 
 
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
