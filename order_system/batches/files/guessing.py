@@ -168,12 +168,18 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
         return
     done = [cell for cell in found if _is_done(cell) or (cell in yes and _is_done(name))]
     others, run = [cell for cell in found if cell not in done], list[str]()
-    if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
+    if all(map(_is_number, found)):  # it tells when, or how much
         counts = _is("states", "counts", key_of(name))
-        sure = not _is("states", "undone", _plain(name))  # 0 unfulfilled may mean that all is fulfilled
+        sure = not _is_undone(_plain(name))  # 0 unfulfilled may mean that all is fulfilled
         run = [cell for cell in found if sure and not is_more_than_zero(cell)]
         done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
+
+
+def _is_number(cell: str) -> bool:
+    """Return whether it is a number, a date, or both: `1Z999` and `EUR 0.00`, but not `(3) Versendet`."""
+    words = re.sub(r"^\W*[\d.]+\W+(?=[^\W\d]{4})", "", cell)
+    return re.search(r"\d", words) is not None or all_are(_A_DATE, [cell])
 
 
 def _section(name: str, done: list[str], run: list[str], others: list[str], of: str = "") -> Iterator[str]:
@@ -213,9 +219,12 @@ def _tells_state(name: str, cells: Cells) -> bool:
 
 def _is_done(text: str) -> bool:
     plain = _plain(text)
-    if _is("states", "refunded", plain):
-        return not _is("states", "negated", plain)
-    return _is("states", "done", plain) and not _is("states", "undone", plain)
+    return (_is("states", "refunded", plain) or _is("states", "done", plain)) and not _is_undone(plain)
+
+
+def _is_undone(plain: str) -> bool:
+    """Return whether it says that something is not done. A refund of a part is one."""
+    return _is("states", "negated" if _is("states", "refunded", plain) else "undone", plain)
 
 
 def _is(section: str, kind: str, text: str) -> bool:

@@ -24,6 +24,10 @@ from order_system.intake.fields import countries
 
 NO_ZERO = r"[0-9]{3,4}\n(?:DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)\n"
 """A postal code, and a country whose codes have five digits: a spreadsheet takes the first one off 02134."""
+US_CODE = r"[0-9]{5}(?:-[0-9]{4})?\n(?:AL|AR|AZ|CA|CO|IN|KY|MD|MS|NE|PA|TN)\n"
+"""A postal code of the US, and a state there that is called as a country whose codes are never like that."""
+NO_PLACE = r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+|[^\n]*\*{3}[^\n]*"
+"""What stands for a name or a place that is not told, or is hidden, as marketplaces do: `J***n`."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -43,7 +47,8 @@ _LOST = re.compile(
 _YEAR_OF_NONE = "(?:0001|1753|1899|1900|1969|1970)"  # west of Greenwich, 1970 begins in 1969
 _DAY = r"(?:\d\d?[-./]\d\d?[-./]|[A-Za-z]{3,9} \d\d?,? |\d\d?[- ][A-Za-z]{3,9}[- ])"  # with its month
 _NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|{_DAY}{_YEAR_OF_NONE}(?!\d)")
-_NAMES = ("customer_name", "street", "city", "region")
+_PLACES = ("customer_name", "street", "city")
+_NAMES = (*_PLACES, "region")
 # Fran?ois ?elik, Jos?, ???: a program could not write these letters
 _LOST_IN_NAME = re.compile(r"\?[^\W\d_]|[^\W\d_]\?|\?\?")
 SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
@@ -68,7 +73,11 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
             except ValueError as error:
                 mistake = Mistake(line, layout.names.get(field, field), str(error))
                 mistakes.setdefault((field, text), mistake)
-        if re.match(NO_ZERO, f"{ours['postal_code']}\n{ours['country']}\n"):
+        place = f"{ours['postal_code']}\n{ours['country']}\n"
+        if re.match(US_CODE, place):
+            told = "has no such postal codes; if it is a state of the US, name this column as region"
+            mistakes["country", ""] = Mistake(line, layout.names["country"], told)
+        if re.match(NO_ZERO, place):
             told = f"must have five digits in {ours['country']}; export it again, this column as text"
             mistakes["postal_code", ""] = Mistake(line, layout.names["postal_code"], told)
         spelled.append((line, ours))
@@ -81,6 +90,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
+    if field in _PLACES and re.fullmatch(NO_PLACE, text):
+        raise ValueError("tells nobody where the parcel goes; put in what belongs there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
     if field in ("order_id", "sku", "payment_method", "postal_code") and CUT_SHORT.fullmatch(number):
         raise ValueError("was taken for a number; export it again, this column as text")

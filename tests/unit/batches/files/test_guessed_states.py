@@ -176,6 +176,10 @@ def test_a_state_of_payment_that_comes_later_in_the_file_is_not_run() -> None:
         ("Lineitem requires shipping", "false", "true"),
         ("Physical", "No", "Yes"),
         ("Parent Item ID", "77", ""),
+        ("Partial Refund ($)", "20.0", "0.0"),
+        ("Disputed?", "1", "0"),
+        ("Absagegrund", "Z1 Kunde storniert", ""),
+        ("Status", "(4) Versendet", "(3) Offen"),
     ],
 )
 def test_what_is_shipped_or_cancelled_is_left_out(header: str, shipped: str, waiting: str) -> None:
@@ -184,8 +188,9 @@ def test_what_is_shipped_or_cancelled_is_left_out(header: str, shipped: str, wai
     assert second == "pm_visa"
 
 
-def test_a_number_of_pieces_that_are_shipped_refuses_the_order() -> None:
-    some, none = run_by_its_guess("Qty Shipped", "1", "0")
+@pytest.mark.parametrize("header", ["Qty Shipped", "Quantidade devolvida", "Sku Quantity of return"])
+def test_a_number_of_pieces_that_are_shipped_refuses_the_order(header: str) -> None:
+    some, none = run_by_its_guess(header, "1", "0")
     assert "is a state that the profile does not know" in some
     assert none == "pm_visa"
 

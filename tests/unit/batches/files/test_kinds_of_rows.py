@@ -1,4 +1,4 @@
-"""Not every row of an order is an item: one has its sums, one its payment. Each keeps what it says of itself."""
+"""Not every row of an order is an item: one has its sums, one its payment. Each tells its own state."""
 
 from pathlib import Path
 
