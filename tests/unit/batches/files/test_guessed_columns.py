@@ -167,6 +167,12 @@ def test_a_column_of_the_delivery_that_is_blank_throughout_is_none() -> None:
         ("Ship To Addr1;Ship To Addr2;Ship To St", "street", ["Ship To Addr1", "Ship To Addr2"]),
         ("Ship To Addr1;Ship To St", "region", "Ship To St"),
         ("商品名;請求金額", "total", "請求金額"),
+        # Two orders may have the customer's one number.
+        ("PO Number;SO Number", "order_id", "SO Number"),
+        ("Purchase Order;Sales Order", "order_id", "Sales Order"),
+        ("PO Number;Invoice Number", "order_id", "Invoice Number"),
+        ("# de venta;# de publicación", "order_id", "# de venta"),
+        ("Nome do Produto;Número de referência SKU", "sku", "Número de referência SKU"),
         ("Unit Price;Ext Price;Qty", "line_total", "Ext Price"),
         ("Nettopreis;pro;Nettowert", "line_total", "Nettowert"),
         ("Unit Price Excl. VAT;Line Amount Excl. VAT", "unit_price", "Line Amount Excl. VAT"),
