@@ -22,12 +22,14 @@ from order_system.batches.files.made_names import CUT_SHORT
 from order_system.domain import money
 from order_system.intake.fields import countries
 
-NO_ZERO = r"[0-9]{3,4}\n(?:DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)\n"
-"""A postal code, and a country whose codes have five digits: a spreadsheet takes the first one off 02134."""
-US_CODE = r"[0-9]{5}(?:-[0-9]{4})?\n(?:AL|AR|AZ|CA|CO|IN|KY|MD|MS|NE|PA|TN)\n"
-"""A postal code of the US, and a state there that is called as a country whose codes are never like that."""
-NO_PLACE = r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+|[^\n]*\*{3}[^\n]*"
-"""What stands for a name or a place that is not told, or is hidden, as marketplaces do: `J***n`."""
+NO_POSTAL_CODE = (
+    r"[0-9]{3,4}\n(?P<five>DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)\n"
+    r"|[0-9]{5}(?:-[0-9]{4})?\n(?:AL|AR|AZ|CA|CO|IN|KY|MD|MS|NE|PA|TN)\n"
+)
+"""A postal code, and a country whose codes have five digits: a spreadsheet takes the first one off 02134. Or
+five digits in a country whose codes never have five: it is a state of the US, whose code is the same."""
+NO_PLACE = r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+"
+"""What fills a cell that has no name or place to tell."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -73,13 +75,11 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
             except ValueError as error:
                 mistake = Mistake(line, layout.names.get(field, field), str(error))
                 mistakes.setdefault((field, text), mistake)
-        place = f"{ours['postal_code']}\n{ours['country']}\n"
-        if re.match(US_CODE, place):
-            told = "has no such postal codes; if it is a state of the US, name this column as region"
-            mistakes["country", ""] = Mistake(line, layout.names["country"], told)
-        if re.match(NO_ZERO, place):
+        if found := re.match(NO_POSTAL_CODE, f"{ours['postal_code']}\n{ours['country']}\n"):
             told = f"must have five digits in {ours['country']}; export it again, this column as text"
-            mistakes["postal_code", ""] = Mistake(line, layout.names["postal_code"], told)
+            other = "has no such postal codes; if it is a state of the US, name this column as region"
+            field, told = ("postal_code", told) if found["five"] else ("country", other)
+            mistakes[field, ""] = Mistake(line, layout.names[field], told)
         spelled.append((line, ours))
     return spelled, list(mistakes.values())
 
@@ -90,7 +90,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
-    if field in _PLACES and re.fullmatch(NO_PLACE, text):
+    if field in _PLACES and ("***" in text or re.fullmatch(NO_PLACE, text)):  # J***n: a marketplace hides it
         raise ValueError("tells nobody where the parcel goes; put in what belongs there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
     if field in ("order_id", "sku", "payment_method", "postal_code") and CUT_SHORT.fullmatch(number):

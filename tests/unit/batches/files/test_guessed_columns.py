@@ -115,6 +115,18 @@ def test_a_person_is_told_to_look_at_what_may_matter(name: str, look: str) -> No
     assert look in told
 
 
+@pytest.mark.parametrize(
+    ("cells", "is_region"), [("new,pending_payment", False), ("New York,OR", True), (",", True)]
+)
+def test_how_an_order_stands_is_no_region(cells: str, is_region: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text(
+            "state;city\n" + "".join(f"{cell};Reno\n" for cell in cells.split(",")), encoding="utf-8"
+        )
+        assert ("region" in tomllib.loads(first_profile(str(file), [folder]))["columns"]) is is_region
+
+
 def test_how_and_until_when_it_is_shipped_is_no_address() -> None:
     assert columns("Ship Via;Ship By;Shipping Method;Address;City") == {"street": "Address", "city": "City"}
 
