@@ -135,7 +135,7 @@ def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Ite
 def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
     """A person has to look at what may be of the address or the price, or may tell how an order stands."""
     kinds = {
-        "street": any(cells) and _is("street", "alike", key_of(name)),
+        "street": _is("street", "alike", key_of(name)),
         "amount": _is("unit_price", "alike", key_of(name))
         or (
             any(map(is_more_than_zero, cells))
@@ -228,7 +228,7 @@ def _is_undone(plain: str) -> bool:
 
 
 def _is(section: str, kind: str, text: str) -> bool:
-    return re.search(KNOWN[section][kind], text) is not None
+    return re.search(unicodedata.normalize("NFKD", KNOWN[section][kind]), text) is not None
 
 
 def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:

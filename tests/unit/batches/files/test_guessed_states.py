@@ -95,6 +95,12 @@ def test_an_order_of_which_something_is_still_to_be_paid_is_refused(header: str)
     assert none == "paid:A-2"
 
 
+@pytest.mark.parametrize("header", ["주문상태", "订单状态", "Статус", "Sipariş Durumu", "สถานะคำสั่งซื้อ"])
+def test_a_state_in_another_script_is_asked_for(header: str) -> None:
+    for undecided in run_by_its_guess(header, "배송완료", "취소완료", decided=False):
+        assert "is a state that the profile does not know" in undecided
+
+
 def test_no_state_is_run_before_a_person_has_said_so_though_it_means_paid() -> None:
     for header in ("Stato", "Payment status"):
         assert "is a state that" in run_by_its_guess(header, "Paid", "Unpaid", decided=False)[0]
@@ -180,6 +186,12 @@ def test_a_state_of_payment_that_comes_later_in_the_file_is_not_run() -> None:
         ("Disputed?", "1", "0"),
         ("Absagegrund", "Z1 Kunde storniert", ""),
         ("Status", "(4) Versendet", "(3) Offen"),
+        # What is given back, or only offered, is no order.
+        ("Document Type", "Return Order", "Order"),
+        ("Type", "Sales credit note", "Sales invoice"),
+        ("OrderType", "Gutschrift", "Auftrag"),
+        ("Belegart", "Angebot", "Auftrag"),
+        ("Type de document", "Avoir", "Commande"),
     ],
 )
 def test_what_is_shipped_or_cancelled_is_left_out(header: str, shipped: str, waiting: str) -> None:
