@@ -38,7 +38,8 @@ def check_included(rows: Rows, layout: Layout) -> None:
         for field in (*layout.profile.included, "line_discount"):
             if number(fields, field, layout):
                 message = "may be in the prices already, and no total tells whether it is"
-                raise Unfit(line, layout.names[field], message)
+                cure = f"; if it is not, take {field} out of what the profile says is included"
+                raise Unfit(line, layout.names[field], message + (cure if field in AMOUNTS else ""))
         if "line_total" in fields and not _costs_its_pieces(fields, layout):
             told = "is not the price of all pieces, and no total tells why; "
             cure = 'if it is right, name it as unit_price, and say unit_price = "line total" under [meaning]'

@@ -85,7 +85,8 @@ def _described(cells: Cells) -> Iterator[str]:
     prices = _amounts(columns, cells)
     ids = cells[columns["order_id"][0]] if "order_id" in columns else []
     signs = "" if all(map(is_order_id, filter(None, ids))) else f'\nid_replace = "-"{_comment("signs")}'
-    yield f"{_decimal(prices)}{signs}\n\n[columns]"
+    included = f'\nincluded = ["tax"]{_comment("included")}' if "tax" in columns else ""
+    yield f"{_decimal(prices)}{signs}{included}\n\n[columns]"
     for field, names in columns.items():
         first, doubt = cells[names[0]], "by_look" if field in by_look else ""
         if field in AMOUNTS and (further := _further(ids, first)):

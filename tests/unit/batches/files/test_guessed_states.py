@@ -88,6 +88,16 @@ def test_an_amount_that_was_paid_says_nothing_without_a_total(header: str, cell:
     assert told.endswith("total: is missing: without it nothing says that all of it is paid")
 
 
+def test_a_tax_is_not_put_on_top_of_prices_that_may_hold_it() -> None:
+    told, none = run_by_its_guess("MwSt-Betrag", "3.19", "0.00")
+    assert told.startswith(
+        "line 2, MwSt-Betrag: may be in the prices already, and no total tells whether it is; "
+    )
+    assert told.endswith("if it is not, take tax out of what the profile says is included")
+    assert none == "pm_visa"
+    assert run_by_its_guess("Tax,Total", "3.19,23.19", "3.19,20.00") == ["pm_visa", "pm_visa"]
+
+
 @pytest.mark.parametrize("header", ["Amount due", "Balance", "Order Due"])
 def test_an_order_of_which_something_is_still_to_be_paid_is_refused(header: str) -> None:
     part, none = run_by_its_guess(header, "5.00", "0.00")

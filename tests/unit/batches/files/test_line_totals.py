@@ -6,6 +6,7 @@ import pytest
 
 from order_system.batches.files import parse_profile
 from tests.fixtures.documents.order_files import csv_line, csv_text, further_row, read, row
+from tests.unit.batches.files.test_built_in_profiles import example
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,14 @@ def test_the_sum_of_a_line_tells_what_is_rounded(
     content = csv_line([*row(quantity="3", unit_price=price), whole_line])
     order = read(tmp_path, csv_text(header=f"{csv_text().strip()},whole line") + content, profile=profile)
     assert [(each.quantity, each.unit_price) for each in order.order("A-1").lines] == lines
+
+
+def test_without_a_total_a_tax_may_be_in_the_prices(tmp_path: Path) -> None:
+    (reason,) = example(tmp_path, "shopify", {"Taxes": "1.60", "Total": ""}).reasons
+    assert reason == (
+        "line 2, Taxes: may be in the prices already, and no total tells whether it is; "
+        "if it is not, take tax out of what the profile says is included"
+    )
 
 
 WHOLE_LINE = '[columns]\nline_total = "whole line"\ntotal = "total"\ntax = "tax"\ndiscount = "discount"\n'
