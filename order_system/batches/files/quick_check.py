@@ -11,7 +11,13 @@ from typing import cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.batches.files.made_names import CUT_SHORT
-from order_system.batches.files.spellings import NO_PLACE, NO_POSTAL_CODE, SHEET_ERROR, SUSPICIOUS, is_garbled
+from order_system.batches.files.spellings import (
+    NO_POSTAL_CODE,
+    NO_STREET,
+    SHEET_ERROR,
+    SUSPICIOUS,
+    is_garbled,
+)
 from order_system.domain.card_numbers import holds_card_number, identifier_holds_card_number
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals
@@ -26,7 +32,8 @@ _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
     "order_id": f"(?!{CUT_SHORT.pattern}\n){ORDER_ID.pattern}",
     "currency": "[A-Z]{3}",
-    **dict.fromkeys(("customer_name", "street", "city"), f"(?!(?:{NO_PLACE})\n){_NAME}{{1,200}}"),
+    **dict.fromkeys(("customer_name", "city"), f"{_NAME}{{1,200}}"),
+    "street": f"(?!(?:{NO_STREET})\n){_NAME}{{1,200}}",
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
     "payment_method": rf"(?!(?:paid:)?{CUT_SHORT.pattern}\n)"
     "(?:paid:[!-~]{1,250}|(?!(?i:paid|authori))[!-~]{1,255})",

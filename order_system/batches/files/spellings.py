@@ -28,8 +28,8 @@ NO_POSTAL_CODE = (
 )
 """A postal code, and a country whose codes have five digits: a spreadsheet takes the first one off 02134. Or
 five digits in a country whose codes never have five: it is a state of the US, whose code is the same."""
-NO_PLACE = r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+"
-"""What fills a cell that has no name or place to tell."""
+NO_STREET = r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+"
+"""What only fills a cell. Of a city it may: in Singapore there is but one."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -49,8 +49,7 @@ _LOST = re.compile(
 _YEAR_OF_NONE = "(?:0001|1753|1899|1900|1969|1970)"  # west of Greenwich, 1970 begins in 1969
 _DAY = r"(?:\d\d?[-./]\d\d?[-./]|[A-Za-z]{3,9} \d\d?,? |\d\d?[- ][A-Za-z]{3,9}[- ])"  # with its month
 _NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|{_DAY}{_YEAR_OF_NONE}(?!\d)")
-_PLACES = ("customer_name", "street", "city")
-_NAMES = (*_PLACES, "region")
+_NAMES = ("customer_name", "street", "city", "region")
 # Fran?ois ?elik, Jos?, ???: a program could not write these letters
 _LOST_IN_NAME = re.compile(r"\?[^\W\d_]|[^\W\d_]\?|\?\?")
 SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
@@ -90,8 +89,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
-    if field in _PLACES and ("***" in text or re.fullmatch(NO_PLACE, text)):  # J***n: a marketplace hides it
-        raise ValueError("tells nobody where the parcel goes; put in what belongs there")
+    if (field == "street" and re.fullmatch(NO_STREET, text)) or (field in _NAMES and "***" in text):
+        raise ValueError("is hidden, or only fills the cell; put in what belongs there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
     if field in ("order_id", "sku", "payment_method", "postal_code") and CUT_SHORT.fullmatch(number):
         raise ValueError("was taken for a number; export it again, this column as text")
