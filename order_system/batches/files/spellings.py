@@ -22,14 +22,14 @@ from order_system.batches.files.made_names import CUT_SHORT
 from order_system.domain import money
 from order_system.intake.fields import countries
 
-NO_POSTAL_CODE = (
-    r"[0-9]{3,4}\n(?P<five>DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)\n"
-    r"|[0-9]{5}(?:-[0-9]{4})?\n(?:AL|AR|AZ|CA|CO|IN|KY|MD|MS|NE|PA|TN)\n"
-)
-"""A postal code, and a country whose codes have five digits: a spreadsheet takes the first one off 02134. Or
-five digits in a country whose codes never have five: it is a state of the US, whose code is the same."""
-NO_STREET = r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+"
-"""What only fills a cell. Of a city it may: in Singapore there is but one."""
+UNLIKELY = {
+    "street": r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+",
+    "postal_code": r"[0-9]{3,4}\n(?P<five>DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)"
+    r"|[0-9]{5}(?:-[0-9]{4})?\n(?:AL|AR|AZ|CA|CO|IN|KY|MD|MS|NE|PA|TN)",
+}
+"""A street that only fills its cell; a city may, in Singapore. A postal code and a country whose codes have five
+digits: a spreadsheet takes the first one off 02134. Five digits, and a country whose codes are never so: it is
+a state of the US that has the same code."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -74,7 +74,7 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
             except ValueError as error:
                 mistake = Mistake(line, layout.names.get(field, field), str(error))
                 mistakes.setdefault((field, text), mistake)
-        if found := re.match(NO_POSTAL_CODE, f"{ours['postal_code']}\n{ours['country']}\n"):
+        if found := re.fullmatch(UNLIKELY["postal_code"], f"{ours['postal_code']}\n{ours['country']}"):
             told = f"must have five digits in {ours['country']}; export it again, this column as text"
             other = "has no such postal codes; if it is a state of the US, name this column as region"
             field, told = ("postal_code", told) if found["five"] else ("country", other)
@@ -89,7 +89,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
-    if (field == "street" and re.fullmatch(NO_STREET, text)) or (field in _NAMES and "***" in text):
+    if (field == "street" and re.fullmatch(UNLIKELY["street"], text)) or (field in _NAMES and "***" in text):
         raise ValueError("is hidden, or only fills the cell; put in what belongs there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
     if field in ("order_id", "sku", "payment_method", "postal_code") and CUT_SHORT.fullmatch(number):
