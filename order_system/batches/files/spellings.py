@@ -27,9 +27,9 @@ UNLIKELY = {
     "postal_code": r"[0-9]{3,4}\n(?P<five>DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)"
     r"|[0-9]{5}(?:-[0-9]{4})?\n(?:AL|AR|AZ|CA|CO|IN|KY|MD|MS|NE|PA|TN)",
 }
-"""A street that only fills its cell; a city may, in Singapore. A postal code and a country whose codes have five
-digits: a spreadsheet takes the first one off 02134. Five digits, and a country whose codes are never so: it is
-a state of the US that has the same code."""
+"""A street that only fills its cell; a city may, in Singapore. A postal code and a country whose codes have
+five digits: a spreadsheet takes the first one off 02134. Five digits, and a country whose codes are never
+so: it is a state of the US that has the same code."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
