@@ -111,6 +111,13 @@ def test_a_state_in_another_script_is_asked_for(header: str) -> None:
         assert "is a state that the profile does not know" in undecided
 
 
+def test_a_state_of_many_words_is_told_as_it_is() -> None:
+    """PrestaShop's is of 44 letters; and a person has to name it."""
+    awaited = "En attente du paiement par virement bancaire"
+    _, told = run_by_its_guess("Statut", "Expédié", awaited, decided=False)
+    assert f"Statut: {awaited} is a state that the profile does not know" in told
+
+
 def test_no_state_is_run_before_a_person_has_said_so_though_it_means_paid() -> None:
     for header in ("Stato", "Payment status"):
         assert "is a state that" in run_by_its_guess(header, "Paid", "Unpaid", decided=False)[0]
