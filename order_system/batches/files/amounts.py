@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
+from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
 from order_system.batches.files.findings import Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import NEGATIVE, amount, is_negative, whole_number
+from order_system.batches.files.spellings import amount, whole_number
 from order_system.domain.money import InvalidAmount, decimals
 
 Rows = Sequence[NumberedRow]
@@ -51,24 +51,6 @@ def written(value: Decimal, currency: str, layout: Layout) -> str:
     return f"{rounded(value, currency):f}".replace(".", layout.decimal)
 
 
-def check_rest(rows: Rows, without: set[int], layout: Layout) -> None:
-    """Raises Unfit if a line that is left out takes back some of what is to be shipped, if the lines go to
-    several places, or if only some of them tell how much of them is left."""
-    kept = {fields["sku"] for line, fields in rows if line not in without}
-    (first_line, first), left = rows[0], "quantity_left"
-    is_told = any(fields.get(left) for _, fields in rows)
-    for line, fields in rows:
-        if is_told and line not in without and not fields[left]:
-            raise Unfit(line, layout.names[left], "is blank, and on another line of the order it is not")
-        for field in ORDER_FIELDS if line != first_line else ():
-            if field not in AMOUNTS and first[field] and fields[field] not in ("", first[field]):
-                message = f"differs from line {first_line}; repeat it, or leave it blank"
-                raise Unfit(line, layout.names[field], message)
-        for field in ("quantity", "unit_price") if fields["sku"] in kept else ("quantity",):
-            if line in without and is_negative(fields[field]):
-                raise Unfit(line, layout.names[field], NEGATIVE)
-
-
 def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
     total = Decimal(0)
     is_of_line = layout.profile.meaning.get("unit_price") == "line total"
@@ -82,8 +64,8 @@ def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
 
 
 def without_sums(rows: Rows, layout: Layout) -> Rows:
-    """Return the lines without the row of sums before them. The first line takes over all that this row says,
-    the others its states. Raises Unfit if a price there is not the sum of the lines' prices."""
+    """Return the lines without the row of sums before them. The first line takes over all that this row says
+    and the line does not, the others its states. Raises Unfit if a price there is not the sum of theirs."""
     (first_line, sums), *lines = filled_in(rows, layout)
     price = number(sums, "unit_price", layout)
     if price is not None and price != sum_of_lines(lines, layout):
@@ -93,9 +75,10 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
     told = {key: text for key, text in sums.items() if text and key not in LINE_FIELDS}
     states = map(in_column, (state.column for state in layout.profile.states))
     of_states = {key: told[key] for key in states if key in told}
-    (line, first), *others = lines
-    joined = [(line, first | {key: text for key, text in told.items() if not first[key]})]
-    return joined + [(line, fields | of_states) for line, fields in others]
+    return [
+        (line, fields | {key: text for key, text in (of_states if at else told).items() if not fields[key]})
+        for at, (line, fields) in enumerate(lines)
+    ]
 
 
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
@@ -123,17 +106,6 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
             (line, fields | {key: text for key, text in change.items() if fields[key] == first[key]})
             for line, fields in rows
         ]
-
-
-def check_included(rows: Rows, layout: Layout) -> None:
-    """Raises Unfit if an amount may be in the prices already, and no total tells whether it is."""
-    if rows[0][1]["total"] or any(fields["total"] for _, fields in rows):
-        return
-    for line, fields in rows:
-        for field in (*layout.profile.included, "line_discount"):
-            if number(fields, field, layout):
-                message = "may be in the prices already, and no total tells whether it is"
-                raise Unfit(line, layout.names[field], message)
 
 
 def _discount_of_goods(rows: Rows, layout: Layout) -> str:

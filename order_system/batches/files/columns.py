@@ -109,7 +109,7 @@ def shown(name: str) -> str:
     """Return a name from a file or a command line, as far as it may be repeated."""
     if holds_card_number(name):
         return "(a card number)"
-    return name if name.isprintable() and 0 < len(name) <= 40 else spell((name,))
+    return name if name.isprintable() and 0 < len(name) <= 60 else spell((name,))
 
 
 def hint_at(name: str, known: Iterable[str]) -> str:

@@ -31,8 +31,8 @@ def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[st
             for used in columns[field]:
                 del free[key_of(used)]
     meaning = dict[str, str]()
-    if (line_total := columns.pop("line_total", None)) and "unit_price" not in columns:
-        columns["unit_price"], meaning = line_total, {"unit_price": "line total"}
+    if "line_total" in columns and "unit_price" not in columns:
+        columns["unit_price"], meaning = columns.pop("line_total"), {"unit_price": "line total"}
     by_look = {field for field in COLUMNS if field not in columns and "look" in KNOWN[field]}
     for field in sorted(by_look):
         if key := next(_alike(KNOWN[field], free, cells), None):

@@ -85,7 +85,8 @@ def _described(cells: Cells) -> Iterator[str]:
     prices = _amounts(columns, cells)
     ids = cells[columns["order_id"][0]] if "order_id" in columns else []
     signs = "" if all(map(is_order_id, filter(None, ids))) else f'\nid_replace = "-"{_comment("signs")}'
-    yield f"{_decimal(prices)}{signs}\n\n[columns]"
+    included = f'\nincluded = ["tax"]{_comment("included")}' if "tax" in columns else ""
+    yield f"{_decimal(prices)}{signs}{included}\n\n[columns]"
     for field, names in columns.items():
         first, doubt = cells[names[0]], "by_look" if field in by_look else ""
         if field in AMOUNTS and (further := _further(ids, first)):
@@ -135,7 +136,7 @@ def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Ite
 def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
     """A person has to look at what may be of the address or the price, or may tell how an order stands."""
     kinds = {
-        "street": any(cells) and _is("street", "alike", key_of(name)),
+        "street": _is("street", "alike", key_of(name)),
         "amount": _is("unit_price", "alike", key_of(name))
         or (
             any(map(is_more_than_zero, cells))
@@ -168,12 +169,18 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
         return
     done = [cell for cell in found if _is_done(cell) or (cell in yes and _is_done(name))]
     others, run = [cell for cell in found if cell not in done], list[str]()
-    if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
+    if all(map(_is_number, found)):  # it tells when, or how much
         counts = _is("states", "counts", key_of(name))
-        sure = not _is("states", "undone", _plain(name))  # 0 unfulfilled may mean that all is fulfilled
+        sure = not _is_undone(_plain(name))  # 0 unfulfilled may mean that all is fulfilled
         run = [cell for cell in found if sure and not is_more_than_zero(cell)]
         done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
+
+
+def _is_number(cell: str) -> bool:
+    """Return whether it is a number, a date, or both: `1Z999` and `EUR 0.00`, but not `(3) Versendet`."""
+    words = re.sub(r"^\W*[\d.]+\W+(?=[^\W\d]{4})", "", cell)
+    return re.search(r"\d", words) is not None or all_are(_A_DATE, [cell])
 
 
 def _section(name: str, done: list[str], run: list[str], others: list[str], of: str = "") -> Iterator[str]:
@@ -213,13 +220,16 @@ def _tells_state(name: str, cells: Cells) -> bool:
 
 def _is_done(text: str) -> bool:
     plain = _plain(text)
-    if _is("states", "refunded", plain):
-        return not _is("states", "negated", plain)
-    return _is("states", "done", plain) and not _is("states", "undone", plain)
+    return (_is("states", "refunded", plain) or _is("states", "done", plain)) and not _is_undone(plain)
+
+
+def _is_undone(plain: str) -> bool:
+    """Return whether it says that something is not done. A refund of a part is one."""
+    return _is("states", "negated" if _is("states", "refunded", plain) else "undone", plain)
 
 
 def _is(section: str, kind: str, text: str) -> bool:
-    return re.search(KNOWN[section][kind], text) is not None
+    return re.search(unicodedata.normalize("NFKD", KNOWN[section][kind]), text) is not None
 
 
 def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:

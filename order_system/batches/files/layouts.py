@@ -250,7 +250,7 @@ class _Header:
         found = dict.fromkeys(place for name in wanted if (place := self.find(name)) is not None)
         counts = {place: len(self._places[_key(self._header[place])]) for place in found}
         return [
-            f"the column {shown(self._header[place].strip())} stands there {count} times; keep one"
+            f"the column {shown(self._header[place].strip())} stands there {count} times; rename all but one"
             for place, count in counts.items()
             if count > 1
         ]

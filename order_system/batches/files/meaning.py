@@ -5,11 +5,10 @@ import re
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
+from order_system.batches.files.amount_checks import check_included, check_rest
 from order_system.batches.files.amounts import (
     Rows,
     added_up,
-    check_included,
-    check_rest,
     fewer_pieces,
     filled_in,
     number,

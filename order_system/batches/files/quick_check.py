@@ -11,7 +11,7 @@ from typing import cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.batches.files.made_names import CUT_SHORT
-from order_system.batches.files.spellings import NO_ZERO, SHEET_ERROR, SUSPICIOUS, is_garbled
+from order_system.batches.files.spellings import SHEET_ERROR, SUSPICIOUS, UNLIKELY, is_garbled
 from order_system.domain.card_numbers import holds_card_number, identifier_holds_card_number
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals
@@ -20,18 +20,19 @@ from order_system.intake.fields import IDENTIFIERS, countries
 
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ɏ"
 _LABEL = f"[ -~{_LETTERS}]"
-_NAME = f"[ ->@-~{_LETTERS}]"
-"""It lacks the question mark, which may stand for a letter that was lost."""
+_NAME = f"[ -)+->@-~{_LETTERS}]"
+"""It lacks the question mark, which may stand for a lost letter, and the asterisk, which may hide one."""
 _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
     "order_id": f"(?!{CUT_SHORT.pattern}\n){ORDER_ID.pattern}",
     "currency": "[A-Z]{3}",
-    **dict.fromkeys(("customer_name", "street", "city"), f"{_NAME}{{1,200}}"),
+    **dict.fromkeys(("customer_name", "city"), f"{_NAME}{{1,200}}"),
+    "street": f"(?!(?:{UNLIKELY['street']})\n){_NAME}{{1,200}}",
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
     "payment_method": rf"(?!(?:paid:)?{CUT_SHORT.pattern}\n)"
     "(?:paid:[!-~]{1,250}|(?!(?i:paid|authori))[!-~]{1,255})",
     "region": f"{_NAME}{{0,100}}",
-    "postal_code": f"(?!{CUT_SHORT.pattern}\n|{NO_ZERO}){_LABEL}{{0,100}}",
+    "postal_code": f"(?!{CUT_SHORT.pattern}\n|(?:{UNLIKELY['postal_code']})\n){_LABEL}{{0,100}}",
     "country": "[A-Z]{2}",
     "sku": f"(?!{CUT_SHORT.pattern}\n){_LABEL}{{1,64}}",
     "quantity": "[1-9][0-9]{0,3}",

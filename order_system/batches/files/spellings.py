@@ -22,8 +22,14 @@ from order_system.batches.files.made_names import CUT_SHORT
 from order_system.domain import money
 from order_system.intake.fields import countries
 
-NO_ZERO = r"[0-9]{3,4}\n(?:DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)\n"
-"""A postal code, and a country whose codes have five digits: a spreadsheet takes the first one off 02134."""
+UNLIKELY = {
+    "street": r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+",
+    "postal_code": r"[0-9]{3,4}\n(?P<five>DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)"
+    r"|[0-9]{5}(?:-[0-9]{4})?\n(?:AL|AR|AZ|CA|CO|IN|KY|MD|MS|NE|PA|TN)",
+}
+"""A street that only fills its cell; a city may, in Singapore. A postal code and a country whose codes have
+five digits: a spreadsheet takes the first one off 02134. Five digits, and a country whose codes are never
+so: it is a state of the US that has the same code."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -68,9 +74,11 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
             except ValueError as error:
                 mistake = Mistake(line, layout.names.get(field, field), str(error))
                 mistakes.setdefault((field, text), mistake)
-        if re.match(NO_ZERO, f"{ours['postal_code']}\n{ours['country']}\n"):
+        if found := re.fullmatch(UNLIKELY["postal_code"], f"{ours['postal_code']}\n{ours['country']}"):
             told = f"must have five digits in {ours['country']}; export it again, this column as text"
-            mistakes["postal_code", ""] = Mistake(line, layout.names["postal_code"], told)
+            other = "has no such postal codes; if it is a state of the US, name this column as region"
+            field, told = ("postal_code", told) if found["five"] else ("country", other)
+            mistakes[field, ""] = Mistake(line, layout.names[field], told)
         spelled.append((line, ours))
     return spelled, list(mistakes.values())
 
@@ -81,6 +89,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
+    if (field == "street" and re.fullmatch(UNLIKELY["street"], text)) or (field in _NAMES and "***" in text):
+        raise ValueError("is hidden, or only fills the cell; put in what belongs there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
     if field in ("order_id", "sku", "payment_method", "postal_code") and CUT_SHORT.fullmatch(number):
         raise ValueError("was taken for a number; export it again, this column as text")
@@ -214,7 +224,8 @@ def _codes() -> dict[str, str]:
     """Return codes by CLDR's names, in languages of shops' exports, and by its aliases (alpha-3 codes)."""
     names = _names()
     aliases: dict[str, list[str]] = get_global("territory_aliases")  # pyright: ignore[reportAssignmentType]
-    known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(new) == 1}
+    # MI, NH and CT were islands once; today they are states, in a column that is not theirs.
+    known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(old) == 3}
     known |= {name: code for code in countries() for name in (code, *names["further"].get(code, ()))}
     for language in names["languages"]:
         territories: dict[str, str] = Locale(language).territories  # pyright: ignore[reportAssignmentType]

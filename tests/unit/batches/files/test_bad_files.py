@@ -37,7 +37,7 @@ GOOD = csv_text(row())
         (f"{HEADER}\n\n  \n {',' * 19}\n".encode(), "has a header, and no orders below it"),
         (csv_text(row(), header="a,b,c,d"), "the column order_id is missing"),
         (GOOD.replace("discount", "dicount"), "the column dicount is unknown (did you mean discount?)"),
-        (GOOD.replace("region", "Tax "), "the column Tax stands there 2 times; keep one"),
+        (GOOD.replace("region", "Tax "), "the column Tax stands there 2 times; rename all but one"),
         (f"Sales\nMay 2026; all shops\n\n{GOOD}", "line 1 is no header; it seems to be on line 4: take out"),
         (f"Sales{',' * 19}\n{GOOD}", "line 1 is no header; it seems to be on line 2: take out"),
         (GOOD.replace(",", ";"), "line 1: columns must be separated by commas"),

@@ -97,6 +97,45 @@ def test_a_rate_is_no_amount(header: str, cells: str, read: dict[str, str]) -> N
     assert text.count("is it a part of what the order costs?") == header.count(";") + 1 - len(read)
 
 
+@pytest.mark.parametrize(
+    ("name", "look"),
+    [
+        ("Nr. domu / House no.", "is it a part of the address?"),
+        ("İlçe", "is it a part of the address?"),
+        ("currency_value", "is it a part of what the order costs?"),
+        ("Subtotal ($)", "is it a part of what the order costs?"),
+        ("Line Type", "does it say that an order is paid, shipped, returned or closed?"),
+    ],
+)
+def test_a_person_is_told_to_look_at_what_may_matter(name: str, look: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text(f"Order ID;{name}\nA-1;1.0\nA-2;2.0\nA-3;3.0\nA-4;4.0\n", encoding="utf-8")
+        (told,) = [line for line in first_profile(str(file), [folder]).splitlines() if name in line]
+    assert told.startswith("# LOOK")
+    assert look in told
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_region"), [("new,pending_payment", False), ("New York,OR", True), (",", True)]
+)
+def test_how_an_order_stands_is_no_region(cells: str, is_region: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text(
+            "state;city\n" + "".join(f"{cell};Reno\n" for cell in cells.split(",")), encoding="utf-8"
+        )
+        assert ("region" in tomllib.loads(first_profile(str(file), [folder]))["columns"]) is is_region
+
+
+def test_a_part_of_an_address_that_is_blank_so_far_is_told() -> None:
+    """It may be filled in the next file of the profile."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text("Order ID;Address;Building\nA-1;1 Oak;\n", encoding="utf-8")
+        assert '# LOOK, not used: "Building"' in first_profile(str(file), [folder])
+
+
 def test_how_and_until_when_it_is_shipped_is_no_address() -> None:
     assert columns("Ship Via;Ship By;Shipping Method;Address;City") == {"street": "Address", "city": "City"}
 
@@ -139,8 +178,30 @@ def test_a_column_of_the_delivery_that_is_blank_throughout_is_none() -> None:
         ("Ordernr;À-pris;Frakt;Att betala", "shipping_fee", "Frakt"),
         ("total_paid_tax_incl;total_paid_real", "total", "total_paid_tax_incl"),
         ("注文者名字;送付先名字;送付先名前", "customer_name", ["送付先名字", "送付先名前"]),
+        # A street without its house number is no address.
+        ("delivery_street_address;delivery_house_number", "street",
+         ["delivery_street_address", "delivery_house_number"]),
+        ("Straat verzending;Huisnummer verzending;Toevoeging verzending", "street",
+         ["Straat verzending", "Huisnummer verzending", "Toevoeging verzending"]),
+        ("Versand an Adresse 1;Versand an Adresse 2", "street",
+         ["Versand an Adresse 1", "Versand an Adresse 2"]),
+        ("Ship To Addr1;Ship To Addr2;Ship To St", "street", ["Ship To Addr1", "Ship To Addr2"]),
+        ("Ship To Addr1;Ship To St", "region", "Ship To St"),
+        ("商品名;請求金額", "total", "請求金額"),
+        # Two orders may have the customer's one number.
+        ("PO Number;SO Number", "order_id", "SO Number"),
+        ("Purchase Order;Sales Order", "order_id", "Sales Order"),
+        ("PO Number;Invoice Number", "order_id", "Invoice Number"),
+        ("Shipping Address;Shipping Street2", "street", ["Shipping Address", "Shipping Street2"]),
+        ("Shipping City;Shipping Code", "postal_code", "Shipping Code"),
+        ("SalesOrder ID;SalesOrder Number", "order_id", "SalesOrder Number"),
+        ("# de venta;# de publicación", "order_id", "# de venta"),
+        ("Nome do Produto;Número de referência SKU", "sku", "Número de referência SKU"),
+        ("Unit Price;Ext Price;Qty", "line_total", "Ext Price"),
+        ("Nettopreis;pro;Nettowert", "line_total", "Nettowert"),
+        ("Unit Price Excl. VAT;Line Amount Excl. VAT", "unit_price", "Line Amount Excl. VAT"),
     ],
-)
+)  # fmt: skip
 def test_of_several_columns_the_one_that_is_meant_is_read(
     header: str, field: str, name: str | list[str] | None
 ) -> None:

@@ -88,11 +88,34 @@ def test_an_amount_that_was_paid_says_nothing_without_a_total(header: str, cell:
     assert told.endswith("total: is missing: without it nothing says that all of it is paid")
 
 
+def test_a_tax_is_not_put_on_top_of_prices_that_may_hold_it() -> None:
+    told, none = run_by_its_guess("MwSt-Betrag", "3.19", "0.00")
+    assert told.startswith(
+        "line 2, MwSt-Betrag: may be in the prices already, and no total tells whether it is; "
+    )
+    assert told.endswith("if it is not, take tax out of what the profile says is included")
+    assert none == "pm_visa"
+    assert run_by_its_guess("Tax,Total", "3.19,23.19", "3.19,20.00") == ["pm_visa", "pm_visa"]
+
+
 @pytest.mark.parametrize("header", ["Amount due", "Balance", "Order Due"])
 def test_an_order_of_which_something_is_still_to_be_paid_is_refused(header: str) -> None:
     part, none = run_by_its_guess(header, "5.00", "0.00")
     assert part.endswith(f"{header}: 5.00 GBP are still to be paid in the shop")
     assert none == "paid:A-2"
+
+
+@pytest.mark.parametrize("header", ["주문상태", "订单状态", "Статус", "Sipariş Durumu", "สถานะคำสั่งซื้อ"])
+def test_a_state_in_another_script_is_asked_for(header: str) -> None:
+    for undecided in run_by_its_guess(header, "배송완료", "취소완료", decided=False):
+        assert "is a state that the profile does not know" in undecided
+
+
+def test_a_state_of_many_words_is_told_as_it_is() -> None:
+    """PrestaShop's is of 44 letters; and a person has to name it."""
+    awaited = "En attente du paiement par virement bancaire"
+    _, told = run_by_its_guess("Statut", "Expédié", awaited, decided=False)
+    assert f"Statut: {awaited} is a state that the profile does not know" in told
 
 
 def test_no_state_is_run_before_a_person_has_said_so_though_it_means_paid() -> None:
@@ -176,6 +199,16 @@ def test_a_state_of_payment_that_comes_later_in_the_file_is_not_run() -> None:
         ("Lineitem requires shipping", "false", "true"),
         ("Physical", "No", "Yes"),
         ("Parent Item ID", "77", ""),
+        ("Partial Refund ($)", "20.0", "0.0"),
+        ("Disputed?", "1", "0"),
+        ("Absagegrund", "Z1 Kunde storniert", ""),
+        ("Status", "(4) Versendet", "(3) Offen"),
+        # What is given back, or only offered, is no order.
+        ("Document Type", "Return Order", "Order"),
+        ("Type", "Sales credit note", "Sales invoice"),
+        ("OrderType", "Gutschrift", "Auftrag"),
+        ("Belegart", "Angebot", "Auftrag"),
+        ("Type de document", "Avoir", "Commande"),
     ],
 )
 def test_what_is_shipped_or_cancelled_is_left_out(header: str, shipped: str, waiting: str) -> None:
@@ -184,8 +217,9 @@ def test_what_is_shipped_or_cancelled_is_left_out(header: str, shipped: str, wai
     assert second == "pm_visa"
 
 
-def test_a_number_of_pieces_that_are_shipped_refuses_the_order() -> None:
-    some, none = run_by_its_guess("Qty Shipped", "1", "0")
+@pytest.mark.parametrize("header", ["Qty Shipped", "Quantidade devolvida", "Sku Quantity of return"])
+def test_a_number_of_pieces_that_are_shipped_refuses_the_order(header: str) -> None:
+    some, none = run_by_its_guess(header, "1", "0")
     assert "is a state that the profile does not know" in some
     assert none == "pm_visa"
 

@@ -141,25 +141,6 @@ def test_nobody_waits_for_the_money_of_an_order_that_costs_nothing(tmp_path: Pat
 # --- prices that are rounded ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("price", "whole_line", "lines"),
-    [
-        ("16.67", "50.00", [(1, 1666), (2, 1667)]),
-        ("16.6667", "50.00", [(1, 1666), (2, 1667)]),
-        ("10.00", "30.00", [(3, 1000)]),
-        ("10.00", "27.00", [(3, 1000)]),  # after a discount, and no rounding
-        ("10.00", "", [(3, 1000)]),
-    ],
-)
-def test_the_sum_of_a_line_tells_what_is_rounded(
-    tmp_path: Path, price: str, whole_line: str, lines: list[tuple[int, int]]
-) -> None:
-    profile = parse_profile('[columns]\nline_total = "whole line"')
-    content = csv_line([*row(quantity="3", unit_price=price), whole_line])
-    order = read(tmp_path, csv_text(header=f"{csv_text().strip()},whole line") + content, profile=profile)
-    assert [(each.quantity, each.unit_price) for each in order.order("A-1").lines] == lines
-
-
 def test_woocommerce_has_the_sum_of_each_line(tmp_path: Path) -> None:
     changes = {"Quantity (- Refund)": "3", "Item Cost": "8.3333", "Order Total Amount": "25.00"}
     assert (

@@ -12,7 +12,7 @@ from order_system.batches.files.blocks import Block
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.quick_check import plain_order
 from order_system.batches.files.rows import Row
-from order_system.batches.files.spellings import amount, country_code, is_garbled, whole_number
+from order_system.batches.files.spellings import amount, is_garbled, whole_number
 from order_system.domain.money import InvalidAmount
 from order_system.domain.order import Order
 from order_system.domain.order_file import ParsedOrder, RowProblem
@@ -92,24 +92,6 @@ def test_amounts(text: str, currency: str, decimal: str, ours: str) -> None:
 def test_amounts_in_doubt_are_refused(text: str, currency: str, decimal: str | None, message: str) -> None:
     with pytest.raises(InvalidAmount, match=message):
         amount(text, currency, decimal)
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("US", "US"), ("us", "US"), ("USA", "US"), ("U.S.A.", "US"), ("United States", "US"), ("GBR", "GB"),
-        ("United Kingdom (UK)", "GB"), ("Samoa (American)", "AS"), ("Iran (Islamic Republic of)", "IR"),
-        ("Saint Martin (Dutch part)", "Saint Martin (Dutch part)"), ("Sudan (South)", "SS"),
-        ("Korea, Republic of", "KR"), ("\u65e5\u672c", "JP"), ("Suomi", "FI"),
-        ("united kingdom", "GB"), ("UK", "GB"), ("Deutschland", "DE"), ("BRASIL", "BR"), ("MEX", "MX"),
-        ("M\u00e9xico", "MX"), ("Mexico", "MX"), ("C\u00f4te d'Ivoire", "CI"),
-        ("Bosnia and Herzegovina", "BA"), ("Turkey", "TR"),
-        ("Czech Republic", "CZ"), ("The Netherlands", "NL"), ("NLD", "NL"), ("Kosovo", "XK"),
-        ("European Union", "European Union"), ("Atlantis", "Atlantis"), ("ZZ", "ZZ"), ("", ""),
-    ],
-)  # fmt: skip
-def test_countries(text: str, code: str) -> None:
-    assert country_code(text) == code
 
 
 def test_an_order_in_another_spelling_is_the_same_order() -> None:

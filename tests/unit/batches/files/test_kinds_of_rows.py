@@ -1,0 +1,45 @@
+"""Not every row of an order is an item: one has its sums, one its payment. Each tells its own state."""
+
+from pathlib import Path
+
+import pytest
+
+from order_system.batches.files import parse_profile
+from tests.fixtures.documents.order_files import read
+
+PROFILE = """sums_first = true
+[columns]
+order_id = "No"
+sku = "SKU"
+quantity = "Qty"
+unit_price = "Price"
+[constants]
+currency = "USD"
+customer_name = "Ada"
+customer_email = "a@example.com"
+street = "1 Oak"
+city = "Reno"
+country = "US"
+payment_method = "pm_visa"
+[[states]]
+column = "Kind"
+of = "line"
+run = ["sale", "line"]
+leave_out = ["payment", "sent"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "skus"),
+    [
+        ("S1,,,,Sale\nS1,MUG,2,20.00,Line\nS1,CUP,1,5.00,Line\nS1,,,,Payment\n", ["MUG", "CUP"]),
+        ("S1,,,,Sale\nS1,MUG,2,20.00,\nS1,CUP,1,5.00,Sent\n", ["MUG"]),
+        ("S1,,,,Sale\nS1,MUG,2,20.00,Sent\nS1,CUP,1,5.00,\n", ["CUP"]),
+    ],
+)
+def test_a_line_has_the_state_of_the_sums_only_if_it_has_none_of_its_own(
+    tmp_path: Path, rows: str, skus: list[str]
+) -> None:
+    """What was sent is not sent again because the row of sums is of a sale."""
+    order = read(tmp_path, f"No,SKU,Qty,Price,Kind\n{rows}", profile=parse_profile(PROFILE)).order("S1")
+    assert [line.sku for line in order.lines] == skus
