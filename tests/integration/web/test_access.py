@@ -82,6 +82,14 @@ async def test_wrong_keys_are_logged_and_after_a_few_no_key_of_that_address_is_t
         assert (await elsewhere.get("/api/orders")).status_code == 200
 
 
+async def test_no_public_page_tells_whether_a_key_is_right(stranger: AsyncClient) -> None:
+    """Nobody counts the wrong ones there."""
+    for method, path in (("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/healthz")):
+        guesses = [{"Authorization": f"Bearer {key}"} for key in (VIEWER_KEY, "a-guess-of-somebody")]
+        right, wrong = [await stranger.request(method, path, headers=guess) for guess in guesses]
+        assert (right.status_code, right.text) == (wrong.status_code, wrong.text), path
+
+
 async def test_a_viewer_acts_on_no_route(shop: WebShop) -> None:
     acting = [
         (method, path)
