@@ -244,6 +244,19 @@ def test_for_people_lines_are_plain_text_without_local_variables(capsys: pytest.
     assert "'Ada Lovelace'" not in told
 
 
+def test_no_line_for_people_has_what_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that a stranger asks for is logged, for instance."""
+    configure_logging(load_settings(log_format="console"))
+
+    structlog.get_logger().warning("a wrong key", path="/\x1b]0;ours\x07\u202eyap", of=["\x1b[2J"])
+    logging.getLogger("a.library").warning("\x9b2J is\nunknown")
+
+    told = capsys.readouterr().err
+    assert [char for char in told if not (char.isprintable() or char == "\n")] == []
+    assert r"/\x1b]0;ours\x07\u202eyap" in told
+    assert "\\x9b2J is\nunknown" in told
+
+
 def test_below_the_level_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(load_settings(log_level="ERROR"))
 
