@@ -11,7 +11,7 @@ from order_system.domain.book import Stranded
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_decimal
-from order_system.domain.order import Customer, Wire, impersonal
+from order_system.domain.order import Customer, Wire
 from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp, UndoState
 from order_system.domain.steps import PIVOT, Step
 from order_system.infra.redaction import clean_text
@@ -113,7 +113,7 @@ class Concern(Wire):
 
     @property
     def impersonal_reason(self) -> str:
-        return clean_text(impersonal(self.reason, self.customer) if self.customer else self.reason)
+        return clean_text(self.reason)
 
 
 _CURES = {
