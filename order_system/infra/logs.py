@@ -224,7 +224,7 @@ class _ChangesFile(WatchedFileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             # `keys new` may be the first command of all.
-            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+            Path(self.baseFilename).parent.mkdir(0o700, parents=True, exist_ok=True)
             super().emit(record)
         except OSError:
             for handler in logging.getLogger().handlers:
