@@ -34,7 +34,7 @@ _PERSONAL_IN_TEXT = re.compile(
 LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 """Matches the name and password in a URL."""
 _VALUES_IN_TEXT = (
-    re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),  # e-mail
+    re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),  # e-mail
     re.compile(r"\b(?:pm|tok|sk)_\w+"),  # payment tokens
     re.compile(r"(?<=\bBearer )\S+"),
     LOGIN,
