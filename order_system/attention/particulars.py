@@ -71,13 +71,10 @@ def _told(concern: Concern, record: SubmissionRecord | None, look: _Look) -> Con
         undo = UNDOS[concern.step]
         effects, activity = undo.effects, "refund_part" if concern.refund else undo.activity
     tried = [each for each in look.attempts if each.said and activity in (None, each.activity)]
-    # Viewers, and receivers of events, are told the words, too.
-    impersonal = look.order.impersonal if look.order else str
     told: dict[str, Any] = {
         "customer": look.order and look.order.customer,
         "receipts": tuple(each for each in look.receipts if each.effect in effects),
-        "reason": impersonal(concern.reason),
-        "tried": tried[-1].model_copy(update={"said": impersonal(tried[-1].said or "")}) if tried else None,
+        "tried": tried[-1] if tried else None,
     }
     bill = record if record and record.total is not None else look.order  # the book has none before payment
     if concern.kind is ConcernKind.UNDELIVERED:  # it concerns no gateway and no money
@@ -90,4 +87,4 @@ def _told(concern: Concern, record: SubmissionRecord | None, look: _Look) -> Con
     for answer in look.answered:
         if answer.answer is AnsweredAs.TAKEN and answer.note == concern.matter:
             told |= {"taken_by": answer.who, "taken_at": answer.at}
-    return concern.model_copy(update=told)
+    return concern.with_order(look.order, told)
