@@ -2,16 +2,18 @@
 commands that answer it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from pydantic import PrivateAttr
 
 from order_system.domain.book import Stranded
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_decimal
-from order_system.domain.order import Customer, Wire, impersonal
+from order_system.domain.order import Customer, Order, Wire
 from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp, UndoState
 from order_system.domain.steps import PIVOT, Step
 from order_system.infra.process import STARTER
@@ -84,6 +86,13 @@ class Concern(Wire):
     taken_by: str | None = None
     """The person who took this on, and when."""
     taken_at: Timestamp | None = None
+    _order: Order | None = PrivateAttr(None)
+
+    def with_order(self, order: Order | None, told: Mapping[str, object]) -> "Concern":
+        """Return a copy with what is `told` of its order, whose customer neither viewers nor events name."""
+        copy = self.model_copy(update=told)
+        copy._order = order
+        return copy
 
     @property
     def words(self) -> str:
@@ -108,11 +117,16 @@ class Concern(Wire):
     def masked(self) -> "Concern":
         """Return a copy for a viewer, without the customer."""
         customer = self.customer and Customer(name="***", email="***")
-        return self.model_copy(update={"customer": customer, "reason": self.impersonal_reason})
+        tried = self.tried and self.tried.model_copy(update={"said": self._impersonal(self.tried.said or "")})
+        told = {"customer": customer, "reason": self.impersonal_reason, "tried": tried}
+        return self.model_copy(update=told)
 
     @property
     def impersonal_reason(self) -> str:
-        return clean_text(impersonal(self.reason, self.customer) if self.customer else self.reason)
+        return self._impersonal(self.reason)
+
+    def _impersonal(self, words: str) -> str:
+        return clean_text(self._order.impersonal(words) if self._order else words)
 
 
 _CURES = {

@@ -87,4 +87,4 @@ def _told(concern: Concern, record: SubmissionRecord | None, look: _Look) -> Con
     for answer in look.answered:
         if answer.answer is AnsweredAs.TAKEN and answer.note == concern.matter:
             told |= {"taken_by": answer.who, "taken_at": answer.at}
-    return concern.model_copy(update=told)
+    return concern.with_order(look.order, told)

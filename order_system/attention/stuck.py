@@ -17,6 +17,7 @@ from temporalio.client import (
 from temporalio.common import SearchAttributeKey
 
 from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch
+from order_system.domain import messages
 from order_system.domain.errors import WrongBook
 from order_system.domain.ids import batch_name, order_id_in, refund_workflow_id, webhook_workflow_id
 from order_system.domain.money import decimal_text
@@ -182,4 +183,4 @@ async def why_it_failed(temporal: Client, execution: WorkflowExecution) -> str:
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())[:_MOST_CHARACTERS]
+    return " ".join(messages.one_line(text).split())[:_MOST_CHARACTERS]

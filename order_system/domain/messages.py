@@ -154,12 +154,12 @@ class NotificationRequest(StepRequest):
 MOST_CHARACTERS_OF_REASON = 1_000
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Replace what a database may not keep (PostgreSQL: NUL) or a screen not show, and limit the length."""
     return "".join(char if char.isprintable() else " " for char in text)[:MOST_CHARACTERS_OF_REASON]
 
 
-OneLine = Annotated[str, AfterValidator(_one_line)]
+OneLine = Annotated[str, AfterValidator(one_line)]
 
 
 class UndoCause(Wire):

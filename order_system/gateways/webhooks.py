@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 
 from order_system.domain import policy
 from order_system.domain.errors import AnswerLost, ReceiverGone
+from order_system.domain.messages import one_line
 from order_system.domain.webhooks import Event
 
 _SHOWN = 200
@@ -48,7 +49,7 @@ class Receiver:
             raise AnswerLost(f"the receiver did not answer within {within}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
             raise AnswerLost(f"the receiver cannot be reached: {type(failure).__name__}: {failure}") from None
-        said = " ".join(answer.text.split())[:_SHOWN]
+        said = " ".join(one_line(answer.content.decode(errors="replace")).split())[:_SHOWN]
         told = f"{answer.status_code} {answer.reason_phrase}" + (f": {said}" if said else "")
         if answer.status_code == HTTPStatus.GONE:
             raise ReceiverGone(f"the receiver wants no more events: {told}")

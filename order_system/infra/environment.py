@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from order_system.domain.errors import InvalidSettings
-from order_system.infra.redaction import without_secrets
+from order_system.infra.redaction import LOGIN, without_secrets
 
 _MISSPELT = 0.93
 """A variable at least this similar to one of ours (1: the same) counts as misspelt: `ORDER_PAYMENT` would
@@ -50,7 +50,7 @@ def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
     for name, field in model.model_fields.items():
         variable = variable_of(name, prefix)
         value = os.environ.get(variable) or None
-        shown = "***" if value and is_secret(field) else value
+        shown = "***" if value and is_secret(field) else value and LOGIN.sub("***", value)
         needed, takes = field.is_required(), field.description or ""
         told.append({"setting": variable, "value": shown, "required": needed, "takes": takes})
     return told

@@ -194,9 +194,17 @@ def _renderer(settings: Settings) -> Processor:
     if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
         return structlog.processors.JSONRenderer(default=str)
     # The default formatter of exceptions prints local variables, customers among them.
-    return structlog.dev.ConsoleRenderer(
+    render = structlog.dev.ConsoleRenderer(
         colors=on_terminal, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
     )
+    return lambda logger, method, event: render(logger, method, {k: _inert(v) for k, v in event.items()})
+
+
+def _inert(value: object) -> object:
+    """Spell out what a terminal would obey. A stranger may ask for a path that holds an escape sequence."""
+    if not isinstance(value, str):
+        return value
+    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
@@ -216,7 +224,7 @@ class _ChangesFile(WatchedFileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             # `keys new` may be the first command of all.
-            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+            Path(self.baseFilename).parent.mkdir(0o700, parents=True, exist_ok=True)
             super().emit(record)
         except OSError:
             for handler in logging.getLogger().handlers:

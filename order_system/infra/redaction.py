@@ -31,11 +31,13 @@ _PERSONAL_IN_TEXT = re.compile(
 )
 """Matches personal values in a model's repr, or in a piece of JSON, inside an error message."""
 
+LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+"""Matches the name and password in a URL."""
 _VALUES_IN_TEXT = (
-    re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),  # e-mail
+    re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),  # e-mail
     re.compile(r"\b(?:pm|tok|sk)_\w+"),  # payment tokens
     re.compile(r"(?<=\bBearer )\S+"),
-    re.compile(r"(?<=://)[^/@\s]+(?=@)"),  # credentials in a URL
+    LOGIN,
     re.compile(r"(?<=input_value=).*?(?=, input_type=)", re.DOTALL),  # pydantic quotes what it refuses
     re.compile(r"(?<=\[parameters: ).*(?=\])"),  # SQLAlchemy, if it is not told to hide them
 )

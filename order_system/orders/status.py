@@ -23,7 +23,7 @@ from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.ids import AFTER_FIRST, FINGERPRINT, order_workflow_id, step_workflow_id
 from order_system.domain.journal import Journal
-from order_system.domain.messages import OrderStatus
+from order_system.domain.messages import OrderStatus, one_line
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.search_attributes import ORDER_STATUS
 from order_system.domain.steps import STEP_UNDONE_BY, UNDOS, Step
@@ -182,7 +182,7 @@ def _last_failure(child: WorkflowExecutionDescription) -> str | None:
 
 def _how_it_failed(activity: PendingActivityInfo, kind: str = "") -> str:
     """Return e.g. `attempt 5: connection refused`; blank if no attempt has failed."""
-    said = activity.last_failure.message
+    said = one_line(activity.last_failure.message)
     return f"attempt {attempt_that_failed(activity)}: {kind}{said}" if said else ""
 
 

@@ -1,4 +1,4 @@
-"""The patterns of what requests name, and the rule of each in words."""
+"""The patterns of what requests name, and the rule of each in words, and of one error of pydantic's."""
 
 from order_system.domain import ids
 from order_system.intake import fields
@@ -13,4 +13,5 @@ RULES = fields.RULES | {
     BATCH_NAME: "must be 1 to 100 ASCII letters, digits, '.', '_', '-', the first a letter or digit",
     EVENT_ID: "must be an event's ID: evt_ and 32 of the digits 0 to 9 and a to f",
     CHOICE: "must be an order's ID, or one with what waits of it, such as ORDER-001:payment",
+    "model_attributes_type": "the body must be a JSON object, sent as application/json",
 }

@@ -191,7 +191,7 @@ def _mistake(found: Mapping[str, Any]) -> Mistake:
     place: Place = tuple(found["loc"])
     inside = place[:1] in {("body",), ("query",), ("path",)}
     field = spell(place[1:] if inside else place)
-    rule = RULES.get(found.get("ctx", {}).get("pattern", ""))
+    rule = RULES.get(found.get("ctx", {}).get("pattern", found["type"]))
     return Mistake(field=field, message=rule or str(found["msg"]).removeprefix("Value error, "))
 
 

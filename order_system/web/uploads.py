@@ -56,7 +56,7 @@ class Uploads:
         InvalidUsage for a bad name, UploadFailed if it cannot be written, and whatever the chunks raise."""
         check_new_batch_name(name)
         with _as_upload_failed():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(0o700, parents=True, exist_ok=True)
             own = Path(tempfile.mkdtemp(prefix=FOR_NOW, dir=self._folder))
         try:
             path = own / _file_name(name, file_format)

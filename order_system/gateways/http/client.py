@@ -104,7 +104,7 @@ def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Res
             raise AnswerLost(f"{path}: what came is no answer to this call: {wrong}") from wrong
     problem, seconds = _problem(response), response.headers.get("Retry-After", "")
     retry_after = int(seconds) if seconds.isdecimal() and len(seconds) < 10 else None
-    said = " ".join((problem.detail or response.text).split())[:_SHOWN]
+    said = " ".join((problem.detail or response.content.decode(errors="replace")).split())[:_SHOWN]
     told_to_wait = retry_after is not None and status in (429, 503)
     if told_to_wait or problem.type in wire.NOTHING_DONE:
         raise NotReached(f"{path}: {status}: {said}", retry_after=retry_after)

@@ -70,7 +70,7 @@ def reason_of(failure: Exception) -> str:
 
 def make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
     except OSError as failure:
         raise DatabaseUnready(f"the folder {folder} cannot be made: {failure.strerror}") from failure
 

@@ -103,7 +103,7 @@ class EmbeddedServer(embedded_process.ServerOptions):
 
     def _make_folder(self) -> None:
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self.data_dir.mkdir(0o700, parents=True, exist_ok=True)
             os.close(self._open("temporal.lock"))
         except OSError as refused:
             raise InvalidSettings(

@@ -135,6 +135,8 @@ class AccessGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
         caller = self.access.caller(request)
+        if caller and caller.proof is Proof.KEY and _is_public(request):
+            caller = None  # nobody counts the wrong keys there, so the right one must not show
         refusal = _two_lengths(request) or self._refusal(request, caller)
         acting.set(caller.name if caller else "nobody")
         if refusal is not None:
@@ -152,7 +154,7 @@ class AccessGuard:
             return problem_response(
                 403, "without keys this answers to the names of this machine alone, such as localhost"
             )
-        public = path in PUBLIC or path.startswith(PUBLIC_BELOW)
+        public = _is_public(request)
         brings_key = "authorization" in request.headers and not public
         if brings_key and self.access.wrong_keys.too_many(request):
             return problem_response(429, TOO_MANY_WRONG_KEYS, headers=LATER)
@@ -166,6 +168,10 @@ class AccessGuard:
         if acts and not public and caller is not None and not caller.may_act:
             return problem_response(403, caller.no_operator)
         return None
+
+
+def _is_public(request: HTTPConnection) -> bool:
+    return request.scope["path"] in PUBLIC or request.scope["path"].startswith(PUBLIC_BELOW)
 
 
 def _acts(request: HTTPConnection) -> bool:

@@ -59,7 +59,7 @@ class WrongKeys:
 
     def note(self, request: HTTPConnection) -> None:
         self._sent[_address(request)] += 1
-        log.warning("a wrong key", client=_address(request), path=request.scope["path"])
+        log.warning("a wrong key", client=_address(request), path=request.scope["path"][:200])
 
 
 def _address(request: HTTPConnection) -> str:

@@ -13,7 +13,7 @@ from order_system.attention.what_waits import sums_of
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.book import EffectState
-from order_system.domain.errors import NoticeRefused, OutOfStock, ShippingRefused
+from order_system.domain.errors import NoticeRefused, NotReached, OutOfStock, ShippingRefused
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.listing import OrderSummary
 from order_system.domain.messages import OrderStatus
@@ -25,7 +25,7 @@ from order_system.infra.temporal.executions import describe
 from order_system.orders.lists import OrderLists
 from tests.fixtures.shops.refunds import give_back
 from tests.fixtures.shops.shop import Shop, an_order
-from tests.fixtures.shops.stuck import WAIT_SECONDS, an_order_stuck_at
+from tests.fixtures.shops.stuck import WAIT_SECONDS, an_order_stuck_at, stuck, the_concern
 from tests.fixtures.steering.waiting import eventually
 
 HOUR = timedelta(hours=1)
@@ -92,6 +92,23 @@ async def test_a_stuck_undo_has_all_that_a_hand_needs_and_is_handled_by_one_note
     assert "note must say what was done" in without_note[chosen[0]].detail
     assert [told[each].accepted for each in chosen] == [True, False]
     assert "waits for nothing of that kind" in told[chosen[1]].detail
+
+
+async def test_neither_viewers_nor_events_are_told_of_whom_a_gateway_speaks(shop: Shop) -> None:
+    order = an_order(first_attempts=LOCAL)
+    who, where = order.customer.name, order.shipping_address.street
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    shop.stage.fail("before refund", lambda: NotReached(f"{who} of {where}\x1b[2J has moved"))
+    async with shop.open():
+        handle = await shop.start(order)
+        await stuck(shop, order, Step.PAYMENT)
+        concern = await the_concern(shop, order, "has moved")
+        await handle.terminate()
+
+    seen, said = concern.masked(), "[redacted] of [redacted] [2J has moved"
+    assert seen.tried is not None
+    assert seen.tried.said == f"NotReached: {said}"
+    assert seen.reason == concern.impersonal_reason == f"attempt 1: {said}"
 
 
 async def test_the_oldest_comes_first_with_sums_by_currency_and_lists_tell_what_stopped_it_and_a_note(

@@ -30,6 +30,7 @@ def test_keys_are_made_listed_and_never_shown(tmp_path: Path) -> None:
     assert people.out.splitlines()[1] == "2100-01, from 2100-01-01 00:00 UTC"
     secrets = [line.partition(":")[2] for line in file.read_text().splitlines()]
     assert len(secrets) == 2
+    assert (tmp_path / "not-yet").stat().st_mode & 0o777 == 0o700
     changes = (tmp_path / "not-yet/changes.log").read_text()
     assert [(line["did"], line["what"]) for line in map(json.loads, changes.splitlines())] == [
         ("add key", month),

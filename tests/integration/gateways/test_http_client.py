@@ -92,6 +92,7 @@ NO_ANSWERS = {
     "no HTTP": (b"SSH-2.0-OpenSSH\r\n", "connection broke before the answer came"),
     "hung up": (b"", "connection broke before the answer came"),
     "its own trouble": (answer(500, b"Traceback ..."), "500 of type about:blank settles nothing: Traceback"),
+    "bytes for letters": (answer(500, b"00", Content_Type="text/plain; charset=hex"), "settles nothing: 00"),
     "its own no in trouble": (problem(500, "payment-declined"), "500"),
     "a no of another port": (problem(409, "out-of-stock"), "out-of-stock settles nothing"),
     "an unknown no": (problem(409, "card-is-ugly"), "urn:order-system:card-is-ugly settles nothing"),

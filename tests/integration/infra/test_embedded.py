@@ -121,6 +121,7 @@ async def test_two_folders_are_two_servers_and_a_port_that_is_taken_is_left_alon
                 assert told == [first.ui_url, None], "for commands that join none"
                 assert environment_of(first)["GOGC"] == GARBAGE["GOGC"]
                 assert environment_of(second)["GOGC"] == "77"
+                assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700, "histories name customers"
         assert EmbeddedServer(tmp_path / "a").ui_at(first.address) is None
 
 

@@ -65,7 +65,9 @@ async def test_wrong_keys_are_logged_and_after_a_few_no_key_of_that_address_is_t
 ) -> None:
     wrong = {"Authorization": "Bearer a-guess-of-somebody"}
     with capture_logs() as told:
-        answers = [(await stranger.get("/api/orders", headers=wrong)) for _ in range(policy.WRONG_KEYS + 3)]
+        answers = [
+            (await stranger.get(f"/api/{'a' * 9_000}", headers=wrong)) for _ in range(policy.WRONG_KEYS + 3)
+        ]
         right = await stranger.get("/api/orders", headers=AS_VIEWER)
         by_form = await stranger.post("/login", data={"key": VIEWER_KEY}, headers={"Origin": OURS})
 
@@ -77,9 +79,18 @@ async def test_wrong_keys_are_logged_and_after_a_few_no_key_of_that_address_is_t
     assert len(wrong_ones) == policy.WRONG_KEYS
     assert redact(None, "", wrong_ones[0])["client"] == "127.0.0.1", "the log has to say who guesses"
     assert "a-guess" not in str(told)
+    assert len(str(wrong_ones[0])) < 500, "a path may be as long as a head"
     async with shop.browsing() as elsewhere:
         elsewhere._transport = ASGITransport(shop.app, client=("192.0.2.7", 1))
         assert (await elsewhere.get("/api/orders")).status_code == 200
+
+
+async def test_no_public_page_tells_whether_a_key_is_right(stranger: AsyncClient) -> None:
+    """Nobody counts the wrong ones there."""
+    for method, path in (("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/healthz")):
+        guesses = [{"Authorization": f"Bearer {key}"} for key in (VIEWER_KEY, "a-guess-of-somebody")]
+        right, wrong = [await stranger.request(method, path, headers=guess) for guess in guesses]
+        assert (right.status_code, right.text) == (wrong.status_code, wrong.text), path
 
 
 async def test_a_viewer_acts_on_no_route(shop: WebShop) -> None:

@@ -59,3 +59,10 @@ async def test_no_mistake_is_told_as_a_pattern(operator: AsyncClient) -> None:
         refused = await operator.request(method, path, json=body)
         [mistake] = refused.json()["errors"]
         assert (refused.status_code, mistake["field"], mistake["message"][:8]) == (422, field, "must be ")
+
+
+async def test_a_body_that_counts_as_none_is_told_why(operator: AsyncClient) -> None:
+    for kind, body in (("text/plain", b'{"note": "x"}'), ("", b"{}"), ("application/json", b"[1]")):
+        refused = await operator.post("/api/orders/X-1/retry", content=body, headers={"Content-Type": kind})
+        told = "the body must be a JSON object, sent as application/json"
+        assert (refused.status_code, refused.json()["detail"]) == (422, told)

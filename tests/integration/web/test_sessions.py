@@ -3,13 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+from httpx import AsyncClient
 from starlette.responses import Response
+from structlog.testing import capture_logs
 from temporalio.client import Client
 
 from order_system.infra.database import Database
 from order_system.infra.web_keys import parse_keys
 from order_system.web import policy
 from order_system.web.guards.access import COOKIE, Access, set_cookie
+from tests.fixtures.processes.forwarding import LOOPBACK
 from tests.fixtures.web.web import KEYS, OPERATOR_KEY, VIEWER_KEY, WebShop
 
 NOBODY: dict[str, str] = {}
@@ -39,6 +43,31 @@ async def test_a_cookie_opens_what_its_key_opens_and_acts_from_our_pages_alone(s
         ):
             assert (await browser.post(cancel, headers={**operator, **said})).status_code == status
         assert (await browser.post(cancel, headers={**viewer, "Origin": OURS})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("proxies", "secure"), [(LOOPBACK, True), ("127.0.0.0/8", True), ("10.0.0.0/8", False)]
+)
+async def test_a_proxy_is_believed_where_it_is_said_to_be(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch, proxies: str, secure: bool
+) -> None:
+    """As the documents say of FORWARDED_ALLOW_IPS: who comes, and whether by https."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", proxies)
+    told = {
+        "X-Forwarded-For": "6.6.6.6, 203.0.113.7",
+        "X-Forwarded-Proto": "https",
+        "Sec-Fetch-Site": "same-origin",
+    }
+    async with (
+        shop.on_a_port() as port,
+        AsyncClient(base_url=f"http://{LOOPBACK}:{port}", headers=told) as caller,
+    ):
+        taken = await caller.post("/login", data={"key": VIEWER_KEY})
+        with capture_logs() as logged:
+            await caller.get("/api/orders", headers={"Authorization": "Bearer nonsense"})
+
+    assert ("Secure" in taken.headers["set-cookie"]) is secure
+    assert logged[0]["client"] == ("203.0.113.7" if secure else LOOPBACK)
 
 
 async def test_a_key_beside_a_cookie_counts(shop: WebShop) -> None:

@@ -26,11 +26,12 @@ def test_it_says_what_came_back(receiver: Receiver) -> None:
 @pytest.mark.parametrize("status", [HTTPStatus.FOUND, HTTPStatus.GONE, HTTPStatus.INTERNAL_SERVER_ERROR])
 def test_what_is_no_success_is_none(receiver: Receiver, status: HTTPStatus) -> None:
     """A redirect is not followed, either."""
-    receiver.answer = status
+    receiver.answer, receiver.words = status, b"00 \x1b[2J not now"
     env = {"ORDER_WEBHOOKS_SECRET": SECRET, "ORDER_WEBHOOKS_URL": receiver.url}
     tried = starter("webhooks", "test", env=env)
     assert tried.code == 1
     assert str(int(status)) in tried.out
+    assert "00 [2J not now" in tried.out
     assert (receiver.refused, receiver.events) == (1, {})
 
 

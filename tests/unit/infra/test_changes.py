@@ -7,8 +7,10 @@ from tests.fixtures.processes.command_line import starter
 
 
 def test_a_command_that_changes_something_is_noted_in_the_data_folder(tmp_path: Path) -> None:
-    finished = starter("migrate", env={"ORDER_DATA_DIR": str(tmp_path)})
-    [line] = (tmp_path / "changes.log").read_text().splitlines()
+    folder = tmp_path / "new"
+    finished = starter("migrate", env={"ORDER_DATA_DIR": str(folder)})
+    assert folder.stat().st_mode & 0o777 == 0o700, "it holds whatever the system knows"
+    [line] = (folder / "changes.log").read_text().splitlines()
     noted = json.loads(line)
     assert "@" in noted["who"]
     assert (noted["did"], noted["outcome"]) == ("migrate", "done")

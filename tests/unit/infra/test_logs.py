@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from order_system.domain.errors import PaymentDeclined, RefundByHand
 from order_system.domain.order import Customer
 from order_system.infra import logs
 from order_system.infra.logs import configure_logging, log_file
-from order_system.infra.redaction import REDACTED
+from order_system.infra.redaction import REDACTED, clean_text
 from order_system.infra.settings import load_settings
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -242,6 +243,27 @@ def test_for_people_lines_are_plain_text_without_local_variables(capsys: pytest.
     assert "order_id=ORDER-001" in told
     assert "LookupError: 12" in told
     assert "'Ada Lovelace'" not in told
+
+
+def test_no_line_for_people_has_what_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that a stranger asks for is logged, for instance."""
+    configure_logging(load_settings(log_format="console"))
+
+    structlog.get_logger().warning("a wrong key", path="/\x1b]0;ours\x07\u202eyap", of=["\x1b[2J"])
+    logging.getLogger("a.library").warning("\x9b2J is\nunknown")
+
+    told = capsys.readouterr().err
+    assert [char for char in told if not (char.isprintable() or char == "\n")] == []
+    assert r"/\x1b]0;ours\x07\u202eyap" in told
+    assert "\\x9b2J is\nunknown" in told
+
+
+@pytest.mark.parametrize("text", ["a", "1", "a.", "a@", "a_", "token=", "name='"])
+def test_a_text_without_end_takes_no_time_to_be_searched(text: str) -> None:
+    """Anybody may ask for a long path, and the server waits for its log: it once took a minute."""
+    endless, began = text * (60_000 // len(text)), time.process_time()
+    clean_text(endless)
+    assert time.process_time() - began < 1
 
 
 def test_below_the_level_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,6 +105,10 @@ def test_the_scaler_looks_at_the_queue_and_the_server_of_the_workers() -> None:
     assert "replicas" not in RESOURCES["Deployment", "worker"]["spec"]
 
 
+def test_a_login_holds_since_the_pages_are_one_process() -> None:
+    assert RESOURCES["Deployment", "pages"]["spec"]["replicas"] == 1
+
+
 @pytest.mark.parametrize("name", ["worker", "pages"])
 def test_selectors_find_their_pods(name: str) -> None:
     labels = RESOURCES["Deployment", name]["spec"]["template"]["metadata"]["labels"]

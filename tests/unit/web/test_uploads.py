@@ -46,6 +46,7 @@ async def test_a_file_is_kept_as_it_came_and_once(tmp_path: Path) -> None:
     assert (first.stat().st_ino, first.stat().st_mode & 0o777) == (before, 0o600)
     assert other.name == "tuesday.jsonl"
     assert sorted(files_in(tmp_path)) == sorted([first, other])
+    assert (tmp_path / "new" / "uploads").stat().st_mode & 0o777 == 0o700
 
 
 async def test_a_file_that_is_refused_takes_no_other_along(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def parse_profile(text: str) -> Profile:
     """Parse the name of a built-in profile, or the TOML of one. Raises InvalidMapping."""
     try:
         profile = Profile.model_validate(_with_base(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidMapping(f"profile: is no TOML: {error}") from None
     except ValidationError as error:
         mistakes = [

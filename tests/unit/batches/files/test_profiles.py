@@ -204,6 +204,7 @@ def test_shares_and_defaults(tmp_path: Path) -> None:
         ("[meaning]\nunit_price = 'per line'", "unit_price cannot be"),
         ("[constants]\ncurrency = 'dollars'", "currency must be"),
         ("x = = 1", "is no TOML"),
+        ("x = " + "[" * 3_000, "is no TOML: maximum recursion depth"),
         (
             'base = "amazon"\n[columns]\ntax = []',
             'columns.tax: names no column; if there is none of it, say tax = "0"',
