@@ -78,9 +78,11 @@ class Entries:
             raise Fenced(f"{effect} of {self._ref.order_id}: its money was captured at once")
         if effect is Effect.DISPATCH and waits_for_capture(journal):
             raise Fenced(f"{effect} of {self._ref.order_id}: its money was not captured yet")
-        return self.write_claim(effect, entry, attempt)
+        return self.write_claim(effect, entry, attempt, after=journal.get(Effect.CAPTURE))
 
-    def write_claim(self, effect: Effect, entry: JournalEntry | None, attempt: Attempt) -> JournalEntry:
+    def write_claim(
+        self, effect: Effect, entry: JournalEntry | None, attempt: Attempt, after: JournalEntry | None = None
+    ) -> JournalEntry:
         """Count another attempt. It is unanswered from now on."""
         before = entry or JournalEntry(effect, EffectState.CLAIMED)
         values: dict[str, Any] = {
@@ -90,7 +92,7 @@ class Entries:
             "unanswered_until": max(attempt.deadline, before.unanswered_until or attempt.deadline),
             "claimed_by": attempt.run,
             "claims_in_run": 1 + (before.claims_in_run if before.claimed_by == attempt.run else 0),
-            "claimed_at": before.claimed_at or attempt.started_at,
+            "claimed_at": before.claimed_at or latest(attempt.started_at, after and after.done_at),
         }
         self.write(effect, entry, **values)
         return replace(before, **values)
@@ -219,6 +221,11 @@ class Entries:
         told = {name: (receipt or {}).get(name) for name in _FOUND_BY}
         if found := {name: text[:LONGEST] for name, text in told.items() if text and text.isprintable()}:
             _SUBMISSION.changes(self._tx, self._of | found)
+
+
+def latest(by_clock: datetime, at_least: datetime | None) -> datetime:
+    """Return the time by the server's clock, but never before `at_least`: the clock may have been set back."""
+    return max(by_clock, at_least or by_clock)
 
 
 def _why(cause: UndoCause | None) -> dict[str, str | None]:

@@ -221,3 +221,13 @@ async def test_nor_is_an_undos_which_is_not_even_made() -> None:
     with pytest.raises(BookTooLate):
         await retried_always(call, Attempt(started_at=now, deadline=now, namespace="default"))
     call.assert_not_called()
+
+
+async def test_a_server_whose_clock_is_set_back_before_stock_and_money_come_back(parts: Parts) -> None:
+    order, back = an_order(), -timedelta(minutes=5)
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.void_shipment, undo_request(order))
+    for undo in (parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order), after=back, limit=timedelta(hours=1))
+    assert (await parts.audit()).clean
