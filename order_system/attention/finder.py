@@ -27,6 +27,7 @@ from order_system.attention.concerns import (
 )
 from order_system.attention.stuck import waiting_order
 from order_system.domain import policy as domain_policy
+from order_system.domain.errors import KeyTrouble
 from order_system.domain.ids import BOOK, batch_name, is_of_book, step_workflow_id, task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
@@ -155,15 +156,24 @@ class AttentionFinder:
         return visibility.all_of(visibility.on_queue(self.task_queue), *conditions, self.among)
 
     async def _looked_at(self, query: str, look: Look) -> AsyncGenerator[Concern]:
-        """Look at the workflows that the query finds, WATCH_AT_ONCE side by side, in the order found."""
+        """Look at the workflows that the query finds, WATCH_AT_ONCE side by side, in the order found. One
+        that cannot be read, since its key is not here, is itself a concern, and hides no other."""
+
+        async def looked(execution: WorkflowExecution) -> Sequence[Concern]:
+            try:
+                return await look(execution)
+            except KeyTrouble as trouble:
+                concern = waiting_order(execution).concern(ConcernKind.UNKNOWN_NEED, str(trouble))
+                return [concern.model_copy(update={"workflow_id": execution.id})]
+
         found: list[WorkflowExecution] = []
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
             found.append(execution)
             if len(found) == policy.WATCH_AT_ONCE:
-                for concern in chain.from_iterable(await asyncio.gather(*map(look, found))):
+                for concern in chain.from_iterable(await asyncio.gather(*map(looked, found))):
                     yield concern
                 found = []
-        for concern in chain.from_iterable(await asyncio.gather(*map(look, found))):
+        for concern in chain.from_iterable(await asyncio.gather(*map(looked, found))):
             yield concern
 
     # --- orders ----------------------------------------------------------------------------------

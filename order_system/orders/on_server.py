@@ -1,5 +1,6 @@
 """What the server knows of an order's workflow: whether it is open, and its content."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
 from order_system.domain.book import Server
+from order_system.domain.errors import KeyTrouble
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.order import Order, SubmissionRef, Wire
 from order_system.domain.reconciliation import CurrentRun
@@ -77,7 +79,9 @@ class TemporalOrderRuns:
                 await handle.signal(_WAKE, rpc_timeout=policy.RPC)  # any signal brings a task
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
-        return await input_of(self.temporal, order_workflow_id(ref.order_id), ref.submission, Order)
+        with suppress(KeyTrouble):
+            return await input_of(self.temporal, order_workflow_id(ref.order_id), ref.submission, Order)
+        return None
 
     async def fingerprint(self, order_id: str) -> str | None:
         """Return it from the workflow's memo: the book has it only once the payment opens the submission."""

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from order_system.domain import policy
 from order_system.domain.messages import OrderStatus
+from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from order_system.infra.sealing.ring import KeyFile
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import needing_key
 from order_system.reconciliation.client import Reconciler
 from tests.fixtures.processes.command_line import starter
+from tests.fixtures.shops.abandoned import named, terminated_at
 from tests.fixtures.shops.sealed import with_a_file
 from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.shops.stuck import the_concern
 from tests.fixtures.steering.waiting import eventually
 
 WAIT_SECONDS = 60
@@ -97,3 +101,33 @@ def test_a_key_is_not_destroyed_right_after_one_that_was_handed_out_before_has_b
     too_soon = starter("keys", "retire", "2025-01", env=environment)
 
     assert (too_soon.code, "wait 30 seconds" in too_soon.err) == (2, True)
+
+
+async def test_an_order_whose_key_is_destroyed_keeps_no_other_from_being_told_or_seen(
+    dev_server: EmbeddedServer, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(policy, "RECONCILE_RETRY", policy.ONCE)
+    monkeypatch.setattr(infra_policy, "BOOKS_DIFFER_AFTER", -DAY)
+    temporal, keys = await with_a_file(monkeypatch, tmp_path / "keys", dev_server.address)
+    shop, unreadable, in_cash = Shop(sqlite_database, temporal), an_order(), an_order(payment_method="paid:1")
+    async with shop.open():
+        for order in (unreadable, in_cash):
+            await terminated_at(shop, "after reserve", order)
+            shop.stage.forget_holds()
+        shop.stage.unreachable("send", times=1)
+        await shop.reconcile()
+        held = an_order(payment_method="pm_card_declined", hold_on_failure=DAY)
+        await shop.client.submit(held)
+        await the_concern(shop, held)
+        keys.add("2026-11")
+        keys.remove("2026-10")
+        later = an_order()
+        await terminated_at(shop, "after reserve", later)
+        report = await shop.reconcile()
+        listed = [each.order_id async for each in shop.attention.attention(slow_after=-DAY)]
+
+    assert named(report, "notices_sent") == [later.order_id]
+    assert named(report, "notices_owed") == [unreadable.order_id]
+    [by_hand] = report.not_yet.orders
+    assert "give back 1,059.97 USD by hand, paid as 1; whose it was" in by_hand.detail
+    assert {unreadable.order_id, in_cash.order_id, held.order_id} <= set(listed)
