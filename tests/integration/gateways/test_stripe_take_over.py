@@ -93,7 +93,7 @@ async def test_of_two_orders_one_gets_it(stripe: StripePayments, fake: FakeStrip
         answers = await asyncio.gather(*map(until_answered, (KEY, OTHER)))
     assert {type(each) for each in answers} == {PaymentReceipt, PaymentNotConfirmed}
     [no] = [str(each) for each in answers if isinstance(each, PaymentNotConfirmed)]
-    assert no == f"Stripe: {reference} is another order's"
+    assert no == f"Stripe: {reference} is another order's, or an earlier submission's"
 
 
 @pytest.mark.parametrize("faults", [("after",), ("stored 500",), ("none", "after"), ("none", "stored 500")])
