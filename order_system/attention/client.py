@@ -13,7 +13,7 @@ from typing import Any
 import temporalio.client as sdk
 from temporalio.service import RPCError
 
-from order_system.attention.concerns import Concern
+from order_system.attention.concerns import STARTER, Concern
 from order_system.attention.particulars import ref_of
 from order_system.attention.what_waits import WhatWaits
 from order_system.domain.answers import (
@@ -94,6 +94,9 @@ class AttentionClient(WhatWaits):
             if record is not None and isinstance(answer, Resolution) and _is_left_over(record, answer):
                 return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
+        if (refund := getattr(answer, "refund", None)) and await self._is_under_way(order_id, refund):
+            again = f"ask for it again, with its ID: `{STARTER} refund {order_id} --id {refund}`"
+            raise AnswerRefused(f"no workflow is at work on refund {refund}: {again}")
         ended, left = order.status.replace("_", " "), record and record.status is SubmissionStatus.OPEN
         now = "`reconcile` settles it" if left else "waits for nobody"
         raise AnswerRefused(f"{order_id} has ended as {ended}, and {now}")
@@ -135,6 +138,10 @@ class AttentionClient(WhatWaits):
             result = AnswerResult.RETRIED
         [came_to] = report.findings()
         return AnswerReceipt(order_id=ref.order_id, step=answer.step, result=result, detail=came_to)
+
+    async def _is_under_way(self, order_id: str, refund_id: str) -> bool:
+        under_way = (await self._book.refunds_under_way()).get(order_id, ())
+        return refund_id in [each.refund_id for each in under_way]
 
     async def _sent(self, order_id: str, answer: Answer) -> sdk.WorkflowUpdateHandle[AnswerReceipt]:
         of_refund = isinstance(answer, Resolution) and answer.refund
