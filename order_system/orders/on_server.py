@@ -72,11 +72,12 @@ class TemporalOrderRuns:
             visibility.started_before(started_before),
         )
         async for order in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
-            described = (await self.temporal.get_workflow_handle(order.id).describe()).raw_description
-            only_started = described.workflow_execution_info.history_length == 1
-            if only_started and not described.HasField("pending_workflow_task"):
+            if (described := await describe(self.temporal, order.id, order.run_id)) is None:
+                continue  # lists are late
+            only_started = described.history_length == 1
+            if only_started and not described.raw_description.HasField("pending_workflow_task"):
                 handle = self.temporal.get_workflow_handle(order.id, run_id=order.run_id)
-                await handle.signal(_WAKE, rpc_timeout=policy.RPC)  # any signal brings a task
+                await if_there(handle.signal(_WAKE, rpc_timeout=policy.RPC))  # any signal brings a task
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
         with suppress(KeyTrouble):
