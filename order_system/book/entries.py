@@ -25,7 +25,7 @@ from order_system.domain.journal import waits_for_capture
 from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.search import LONGEST
-from order_system.domain.steps import Effect
+from order_system.domain.steps import GIVEN_BACK, Effect
 from order_system.infra.database import Prepared
 from order_system.infra.redaction import clean_text
 
@@ -44,6 +44,9 @@ _ITS_ROW = update(submissions).where(
 )
 _SUBMISSION = Prepared(_ITS_ROW)
 _OPEN_SUBMISSION = Prepared(_ITS_ROW.where(submissions.c.status == SubmissionStatus.OPEN))
+MAY_STAY_IN_DOUBT = [undo.effect for undo in GIVEN_BACK.values()]
+"""Effects that may stay in doubt, and are so again if they land after they were written off. A label never
+does: the carrier's void binds whatever comes later."""
 _FOUND_BY = ("charge_id", "tracking_number")
 """Fields of receipts by which people find an order. The columns that are searched have the same names."""
 _NO_MORE_ACCEPTED = Prepared(
@@ -109,7 +112,9 @@ class Entries:
             return False  # another attempt recorded the same answer first
         if not (isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere):
             # A payment that was only looked up has not landed: by now it may pay for another submission.
-            self.change(effect, _WITHOUT_RECEIPT, receipt=content)
+            late_of_all = entry.state is EffectState.NEVER_HAPPENED and effect in MAY_STAY_IN_DOUBT
+            doubt = {"state": EffectState.IN_DOUBT} if late_of_all else {}
+            self.change(effect, _WITHOUT_RECEIPT, receipt=content, **doubt)
         return True
 
     # --- undo, and what people say ---------------------------------------------------------------
@@ -224,7 +229,7 @@ class Entries:
 
 
 def latest(by_clock: datetime, at_least: datetime | None) -> datetime:
-    """Return the time by the server's clock, but never before `at_least`: the clock may have been set back."""
+    """Return the time by the server's clock, never before `at_least`: it may have been set back."""
     return max(by_clock, at_least or by_clock)
 
 

@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.undos import retried_always
 from order_system.domain import policy
-from order_system.domain.book import Attempt, EffectState, SubmissionStatus
+from order_system.domain.book import Attempt, EffectState, Server, SubmissionStatus
 from order_system.domain.errors import (
     AnswerLost,
     BookTooLate,
@@ -231,3 +231,23 @@ async def test_a_server_whose_clock_is_set_back_before_stock_and_money_come_back
     for undo in (parts.inventory.release, parts.payment.refund):
         await run_activity(undo, undo_request(order), after=back, limit=timedelta(hours=1))
     assert (await parts.audit()).clean
+
+
+async def test_what_lands_after_it_was_written_off_is_given_back_all_the_same(parts: Parts) -> None:
+    """Its worker stood still for longer than anybody asked about its key."""
+    order, here = an_order(), Server("default")
+    stalled = parts.stage.hold("before charge")
+    charge = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order)))
+    await stalled.reached()
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order), after=A_LATER_MOMENT)
+    [key] = await parts.book.keys_in_doubt(here, after=None, limit=2)
+    await parts.book.end_doubt(key, EffectState.NEVER_HAPPENED, datetime.now(UTC))
+    assert await parts.book.keys_in_doubt(here, after=None, limit=2) == []
+
+    stalled.let_go()
+    await asyncio.wait([charge], timeout=PATIENCE_SECONDS)
+    assert isinstance(charge.exception(), Fenced)
+    [late] = await parts.book.keys_in_doubt(here, after=None, limit=2)
+    assert late.has_receipt
+    assert (late.submission.order_id, late.effect) == (order.order_id, Effect.CHARGE)
