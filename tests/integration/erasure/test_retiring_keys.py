@@ -9,6 +9,7 @@ import pytest
 
 from order_system.domain import policy
 from order_system.domain.messages import OrderStatus
+from order_system.domain.reconciliation import ReconciliationRequest
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from order_system.infra.sealing.ring import KeyFile
@@ -17,6 +18,7 @@ from order_system.infra.temporal.executions import needing_key
 from order_system.reconciliation.client import Reconciler
 from tests.fixtures.processes.command_line import starter
 from tests.fixtures.shops.abandoned import named, terminated_at
+from tests.fixtures.shops.activity_calls import run_activity
 from tests.fixtures.shops.sealed import with_a_file
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import the_concern
@@ -67,9 +69,11 @@ async def test_each_day_what_is_old_is_forgotten(shop: Shop) -> None:
         await (await shop.start(order)).result()
         young = await shop.reconcile(forget_after=DAY)
         never = await shop.reconcile(forget_after=9_999_999 * DAY)
+        forget_old, at_once = shop.forgetting(Path("none")).forget_old, timedelta(0)
+        ahead = await run_activity(forget_old, ReconciliationRequest(forget_after=at_once), after=-2 * DAY)
         old = await shop.reconcile(forget_after=timedelta(0))
 
-    for each in (young, never):
+    for each in (young, never, ahead):  # the last by a worker whose clock is two days ahead of the server's
         assert (each.settled.count, each.left_alone.count) == (0, 0)
     assert [each.detail for each in old.settled.orders] == ["forgotten"]
     assert (await shop.client.status(order.order_id)).status is OrderStatus.FULFILLED
