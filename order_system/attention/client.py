@@ -13,7 +13,7 @@ from typing import Any
 import temporalio.client as sdk
 from temporalio.service import RPCError
 
-from order_system.attention.concerns import STARTER, Concern
+from order_system.attention.concerns import Concern
 from order_system.attention.particulars import ref_of
 from order_system.attention.what_waits import WhatWaits
 from order_system.domain.answers import (
@@ -95,8 +95,7 @@ class AttentionClient(WhatWaits):
                 return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
         if (refund := getattr(answer, "refund", None)) and await self._is_under_way(order_id, refund):
-            again = f"ask for it again, with its ID: `{STARTER} refund {order_id} --id {refund}`"
-            raise AnswerRefused(f"no workflow is at work on refund {refund}: {again}")
+            raise AnswerRefused(f"no workflow is at work on refund {refund}: ask for it again with its ID")
         ended, left = order.status.replace("_", " "), record and record.status is SubmissionStatus.OPEN
         now = "`reconcile` settles it" if left else "waits for nobody"
         raise AnswerRefused(f"{order_id} has ended as {ended}, and {now}")

@@ -221,8 +221,14 @@ class AttentionFinder:
             return ()
         step = next((step.step for step in progress.children if step.status is StepState.RUNNING), None)
         child = await describe(self.temporal, step_workflow_id(step, waiting.order_id)) if step else None
-        fails = stuck.what_fails(child or described) or stuck.what_fails(described)
-        keeps = fails or "nothing has moved since"
+        if child is not None and child.close_time and self._now - child.close_time > self.slow_after:
+            keeps = (
+                f"{child.id} has ended, and the order never hears of it, since both were terminated, and the "
+                "order was then reset: terminate it, and it is undone; or reset it to before that step"
+            )
+        else:
+            fails = stuck.what_fails(child or described) or stuck.what_fails(described)
+            keeps = fails or "nothing has moved since"
         return [replace(waiting, since=moved).concern(ConcernKind.NO_PROGRESS, keeps, step=step)]
 
     async def _between_books(self, execution: WorkflowExecution) -> Sequence[Concern]:
