@@ -40,6 +40,9 @@ class AnswerActivities:
             told = UndoAnswer(result=UndoResult.HANDLED, detail="the customer was told by hand")
             return HandledUndoAnswer(undo=told, recorded=True)
         effects = UNDOS[step].effects
+        if step is not PIVOT and parcel_is_gone(await self._book.journal(ref)):
+            gone = f"the carrier has the parcel of {ref.order_id}, so nothing of it is to be given back"
+            raise _refused(f"{gone}: note money that was as a refund made elsewhere")
         await self._book.fence(
             ref, effects, cause=request.cause, attempt=attempt, only_if_voided=step is not PIVOT
         )
