@@ -41,6 +41,7 @@ from order_system.domain.webhooks import UNDELIVERED
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
+from order_system.infra.temporal.servers import server_of
 from workflows.failures import root_cause
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
@@ -92,6 +93,9 @@ class AttentionClient(WhatWaits):
                     raise
             record = (await self._book.find([order_id])).get(order_id)
             if record is not None and isinstance(answer, Resolution) and _is_left_over(record, answer):
+                if not (await server_of(self._temporal)).has(record):
+                    there = "and can be answered only there, or once it is adopted"
+                    raise AnswerRefused(f"{order_id} is an order of another Temporal server, {there}")
                 return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
         if (refund := getattr(answer, "refund", None)) and await self._is_under_way(order_id, refund):
