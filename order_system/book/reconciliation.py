@@ -27,7 +27,7 @@ IS_OPEN = sa.text("book_submissions.status = 'open'")
 IS_IN_DOUBT = sa.text("book_effects.state = 'in doubt'")
 IS_OWED = sa.text("book_submissions.notice = 'owed'")
 
-_DOUBT = Prepared(ENTRY.where(effects.c.state == EffectState.IN_DOUBT))
+_DOUBT = Prepared(ENTRY.where(effects.c.state == EffectState.IN_DOUBT, effects.c.receipt.is_(None)))
 _DOUBT_OR_NEVER = Prepared(
     ENTRY.where((effects.c.state == EffectState.IN_DOUBT) | (effects.c.state == EffectState.NEVER_HAPPENED))
 )
