@@ -185,4 +185,4 @@ def _why(refused: sdk.WorkflowUpdateFailedError) -> str:
     cause = refused.cause
     if getattr(cause, "type", None) == UPDATE_REFUSED:
         return getattr(cause, "message", str(cause))
-    return f"the answer was not carried out ({cause})"
+    return f"whether the answer was carried out is not known: look at the order ({cause})"
