@@ -10,6 +10,7 @@ and two or three calls for each workflow found, a few workflows at a time."""
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -140,7 +141,10 @@ class AttentionFinder:
         query = visibility.all_of(_ORDERS, RUNNING, elsewhere, self.among)
         served: dict[str, bool] = {}
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
-            if not self.book or await execution.memo_value(BOOK, default="") != self.book:
+            theirs = ""
+            with suppress(KeyTrouble):  # another book may have keys of its own
+                theirs = await execution.memo_value(BOOK, default="")
+            if not theirs or theirs != self.book:
                 continue
             queue = execution.task_queue
             if queue not in served:

@@ -135,3 +135,30 @@ async def test_an_order_whose_key_is_destroyed_keeps_no_other_from_being_told_or
     [by_hand] = report.not_yet.orders
     assert "give back 1,059.97 USD by hand, paid as 1; whose it was" in by_hand.detail
     assert {unreadable.order_id, in_cash.order_id, held.order_id} <= set(listed)
+
+
+async def test_the_orders_of_a_book_with_keys_of_its_own_hide_nothing_of_ours(
+    dev_server: EmbeddedServer, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both books are in one namespace, and neither can read what the other has sealed."""
+    await sqlite_database.prepare()
+    shops = list[Shop]()
+    for name in ("ours", "theirs"):
+        temporal, _ = await with_a_file(monkeypatch, tmp_path / name, dev_server.address, name)
+        shops.append(Shop(sqlite_database, temporal))
+    ours, theirs = shops
+    held, order = theirs.stage.hold("before reserve"), an_order()
+    unpaid = an_order(payment_method="pm_card_declined", hold_on_failure=DAY)
+    async with ours.open(), theirs.open():
+        await theirs.client.submit(order)
+        await held.reached()
+        await ours.client.submit(unpaid)
+        await the_concern(ours, unpaid)
+
+        async def is_listed() -> bool:
+            return any([f"-{order.order_id}" in each.id async for each in ours.temporal.list_workflows()])
+
+        await eventually(is_listed, WAIT_SECONDS, "the server to list the other book's order")
+        await the_concern(ours, unpaid)
+        held.let_go()
+        await theirs.ended(theirs.handle(order))
