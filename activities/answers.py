@@ -39,6 +39,9 @@ class AnswerActivities:
             await self._book.notice_not_sent(ref, request.answer)
             told = UndoAnswer(result=UndoResult.HANDLED, detail="the customer was told by hand")
             return HandledUndoAnswer(undo=told, recorded=True)
+        if step is not PIVOT and parcel_is_gone(await self._book.journal(ref)):
+            gone = f"the carrier has the parcel of {ref.order_id}, so nothing of it is to be given back"
+            raise _refused(f"{gone}: note money that was as a refund made elsewhere")
         await self._book.fence(ref, step, cause=request.cause, attempt=attempt)
         try:
             if request.answer.answer is AnsweredAs.DISPATCHED:

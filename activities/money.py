@@ -129,7 +129,7 @@ class Money:
         """Name the customer, in quotes after a colon: `infra/redaction.py` keeps those out of the logs."""
         order = await self._runs.order_of(_ref(order_id, submission)) if self._runs else None
         if order is None:
-            return "whose it was, Temporal has forgotten"
+            return "whose it was, Temporal has forgotten, or its key is not here"
         name = order.customer.name.replace('"', "'")
         return f'customer: "{name}", e-mail: "{order.customer.email}"'
 

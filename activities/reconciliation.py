@@ -107,7 +107,7 @@ class ReconciliationActivities:
             return None
         order = await self.runs.order_of(owed.submission)
         if order is None:
-            return _still_owed(owed, "Temporal has forgotten whom to tell")
+            return _still_owed(owed, "whom to tell, Temporal has forgotten, or its key is not here")
         if now - owed.closed_at > policy.NOTICE_HORIZON:
             return _still_owed(owed, f"could not be sent for {policy.NOTICE_HORIZON}")
         request = messages.NotificationRequest(

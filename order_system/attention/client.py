@@ -41,6 +41,7 @@ from order_system.domain.webhooks import UNDELIVERED
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
+from order_system.infra.temporal.servers import server_of
 from workflows.failures import root_cause
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
@@ -92,8 +93,13 @@ class AttentionClient(WhatWaits):
                     raise
             record = (await self._book.find([order_id])).get(order_id)
             if record is not None and isinstance(answer, Resolution) and _is_left_over(record, answer):
+                if not (await server_of(self._temporal)).has(record):
+                    there = "and can be answered only there, or once it is adopted"
+                    raise AnswerRefused(f"{order_id} is an order of another Temporal server, {there}")
                 return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
+        if (refund := getattr(answer, "refund", None)) and await self._is_under_way(order_id, refund):
+            raise AnswerRefused(f"no workflow is at work on refund {refund}: ask for it again with its ID")
         ended, left = order.status.replace("_", " "), record and record.status is SubmissionStatus.OPEN
         now = "`reconcile` settles it" if left else "waits for nobody"
         raise AnswerRefused(f"{order_id} has ended as {ended}, and {now}")
@@ -136,6 +142,10 @@ class AttentionClient(WhatWaits):
         [came_to] = report.findings()
         return AnswerReceipt(order_id=ref.order_id, step=answer.step, result=result, detail=came_to)
 
+    async def _is_under_way(self, order_id: str, refund_id: str) -> bool:
+        under_way = (await self._book.refunds_under_way()).get(order_id, ())
+        return refund_id in [each.refund_id for each in under_way]
+
     async def _sent(self, order_id: str, answer: Answer) -> sdk.WorkflowUpdateHandle[AnswerReceipt]:
         of_refund = isinstance(answer, Resolution) and answer.refund
         ours = refund_workflow_id(order_id, of_refund) if of_refund else order_workflow_id(order_id)
@@ -175,4 +185,4 @@ def _why(refused: sdk.WorkflowUpdateFailedError) -> str:
     cause = refused.cause
     if getattr(cause, "type", None) == UPDATE_REFUSED:
         return getattr(cause, "message", str(cause))
-    return f"the answer was not carried out ({cause})"
+    return f"whether the answer was carried out is not known: look at the order ({cause})"

@@ -10,6 +10,7 @@ and two or three calls for each workflow found, a few workflows at a time."""
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -27,6 +28,7 @@ from order_system.attention.concerns import (
 )
 from order_system.attention.stuck import waiting_order
 from order_system.domain import policy as domain_policy
+from order_system.domain.errors import KeyTrouble
 from order_system.domain.ids import BOOK, batch_name, is_of_book, step_workflow_id, task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
@@ -139,7 +141,10 @@ class AttentionFinder:
         query = visibility.all_of(_ORDERS, RUNNING, elsewhere, self.among)
         served: dict[str, bool] = {}
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
-            if not self.book or await execution.memo_value(BOOK, default="") != self.book:
+            theirs = ""
+            with suppress(KeyTrouble):  # another book may have keys of its own
+                theirs = await execution.memo_value(BOOK, default="")
+            if not theirs or theirs != self.book:
                 continue
             queue = execution.task_queue
             if queue not in served:
@@ -155,15 +160,24 @@ class AttentionFinder:
         return visibility.all_of(visibility.on_queue(self.task_queue), *conditions, self.among)
 
     async def _looked_at(self, query: str, look: Look) -> AsyncGenerator[Concern]:
-        """Look at the workflows that the query finds, WATCH_AT_ONCE side by side, in the order found."""
+        """Look at the workflows that the query finds, WATCH_AT_ONCE side by side, in the order found. One
+        that cannot be read, since its key is not here, is itself a concern, and hides no other."""
+
+        async def looked(execution: WorkflowExecution) -> Sequence[Concern]:
+            try:
+                return await look(execution)
+            except KeyTrouble as trouble:
+                concern = waiting_order(execution).concern(ConcernKind.UNKNOWN_NEED, str(trouble))
+                return [concern.model_copy(update={"workflow_id": execution.id})]
+
         found: list[WorkflowExecution] = []
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
             found.append(execution)
             if len(found) == policy.WATCH_AT_ONCE:
-                for concern in chain.from_iterable(await asyncio.gather(*map(look, found))):
+                for concern in chain.from_iterable(await asyncio.gather(*map(looked, found))):
                     yield concern
                 found = []
-        for concern in chain.from_iterable(await asyncio.gather(*map(look, found))):
+        for concern in chain.from_iterable(await asyncio.gather(*map(looked, found))):
             yield concern
 
     # --- orders ----------------------------------------------------------------------------------
@@ -211,8 +225,14 @@ class AttentionFinder:
             return ()
         step = next((step.step for step in progress.children if step.status is StepState.RUNNING), None)
         child = await describe(self.temporal, step_workflow_id(step, waiting.order_id)) if step else None
-        fails = stuck.what_fails(child or described) or stuck.what_fails(described)
-        keeps = fails or "nothing has moved since"
+        if child is not None and child.close_time and self._now - child.close_time > self.slow_after:
+            keeps = (
+                f"{child.id} has ended, and the order never hears of it, since both were terminated, and the "
+                "order was then reset: terminate it, and it is undone; or reset it to before that step"
+            )
+        else:
+            fails = stuck.what_fails(child or described) or stuck.what_fails(described)
+            keeps = fails or "nothing has moved since"
         return [replace(waiting, since=moved).concern(ConcernKind.NO_PROGRESS, keeps, step=step)]
 
     async def _between_books(self, execution: WorkflowExecution) -> Sequence[Concern]:

@@ -205,7 +205,8 @@ def draw_up(
             account.charges.append(charge)
     payments = {payment.reference: payment for payment in statement.payments}
     refunds = {payment.reference: payment.refunded for payment in statement.payments}
-    for account in accounts.values():
+    # Those last of whose refunds the world may not know: they must not take the refunds of others.
+    for account in sorted(accounts.values(), key=lambda each: each.refunds_asked - each.refunds_done):
         _count_as_charge(account, payments, refunds)
     for reservation in statement.reservations or ():
         if account := account_of(reservation.key, Effect.RESERVE):

@@ -84,7 +84,8 @@ def payments_cover_their_orders(books: Books) -> Iterator[str]:
     for account in books.accounts:
         if account.payment and (receipt := account.paid_already):
             paying[account.payment][account.record.ref.order_id] += receipt.amount
-            given_back[account.payment] += account.given_back_of(receipt)
+            by_hand = account.handled(Effect.CHARGE)
+            given_back[account.payment] += receipt.amount if by_hand else account.given_back_of(receipt)
     for payment, orders in paying.items():
         if payment.refunded > given_back[payment] or orders.total() > payment.amount:
             amounts = (payment.amount, payment.refunded, orders.total())

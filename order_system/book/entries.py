@@ -25,7 +25,7 @@ from order_system.domain.journal import waits_for_capture
 from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.search import LONGEST
-from order_system.domain.steps import Effect
+from order_system.domain.steps import GIVEN_BACK, Effect
 from order_system.infra.database import Prepared
 from order_system.infra.redaction import clean_text
 
@@ -44,6 +44,9 @@ _ITS_ROW = update(submissions).where(
 )
 _SUBMISSION = Prepared(_ITS_ROW)
 _OPEN_SUBMISSION = Prepared(_ITS_ROW.where(submissions.c.status == SubmissionStatus.OPEN))
+MAY_STAY_IN_DOUBT = [undo.effect for undo in GIVEN_BACK.values()]
+"""Effects that may stay in doubt, and are so again if they land after they were written off. A label never
+does: the carrier's void binds whatever comes later."""
 _FOUND_BY = ("charge_id", "tracking_number")
 """Fields of receipts by which people find an order. The columns that are searched have the same names."""
 _NO_MORE_ACCEPTED = Prepared(
@@ -78,9 +81,11 @@ class Entries:
             raise Fenced(f"{effect} of {self._ref.order_id}: its money was captured at once")
         if effect is Effect.DISPATCH and waits_for_capture(journal):
             raise Fenced(f"{effect} of {self._ref.order_id}: its money was not captured yet")
-        return self.write_claim(effect, entry, attempt)
+        return self.write_claim(effect, entry, attempt, after=journal.get(Effect.CAPTURE))
 
-    def write_claim(self, effect: Effect, entry: JournalEntry | None, attempt: Attempt) -> JournalEntry:
+    def write_claim(
+        self, effect: Effect, entry: JournalEntry | None, attempt: Attempt, after: JournalEntry | None = None
+    ) -> JournalEntry:
         """Count another attempt. It is unanswered from now on."""
         before = entry or JournalEntry(effect, EffectState.CLAIMED)
         values: dict[str, Any] = {
@@ -90,7 +95,7 @@ class Entries:
             "unanswered_until": max(attempt.deadline, before.unanswered_until or attempt.deadline),
             "claimed_by": attempt.run,
             "claims_in_run": 1 + (before.claims_in_run if before.claimed_by == attempt.run else 0),
-            "claimed_at": before.claimed_at or attempt.started_at,
+            "claimed_at": before.claimed_at or latest(attempt.started_at, after and after.done_at),
         }
         self.write(effect, entry, **values)
         return replace(before, **values)
@@ -107,7 +112,9 @@ class Entries:
             return False  # another attempt recorded the same answer first
         if not (isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere):
             # A payment that was only looked up has not landed: by now it may pay for another submission.
-            self.change(effect, _WITHOUT_RECEIPT, receipt=content)
+            late_of_all = entry.state is EffectState.NEVER_HAPPENED and effect in MAY_STAY_IN_DOUBT
+            doubt = {"state": EffectState.IN_DOUBT} if late_of_all else {}
+            self.change(effect, _WITHOUT_RECEIPT, receipt=content, **doubt)
         return True
 
     # --- undo, and what people say ---------------------------------------------------------------
@@ -219,6 +226,11 @@ class Entries:
         told = {name: (receipt or {}).get(name) for name in _FOUND_BY}
         if found := {name: text[:LONGEST] for name, text in told.items() if text and text.isprintable()}:
             _SUBMISSION.changes(self._tx, self._of | found)
+
+
+def latest(by_clock: datetime, at_least: datetime | None) -> datetime:
+    """Return the time by the server's clock, never before `at_least`: it may have been set back."""
+    return max(by_clock, at_least or by_clock)
 
 
 def _why(cause: UndoCause | None) -> dict[str, str | None]:

@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from order_system.book import reading
 from order_system.book.answers import AnswerBook
 from order_system.book.batches import SqlBatchBook
-from order_system.book.entries import ENTRY, Entries
+from order_system.book.entries import ENTRY, Entries, latest
 from order_system.book.forgetting import ForgettingBook
 from order_system.book.listing import SqlOrderListing
 from order_system.book.reading import email_hash
@@ -236,10 +236,11 @@ class SqlOrderBook(
             entries.insert_submission(attempt, closed_as, cause=cause)
         if step in GIVEN_BACK and not shipment_is_voided(journal):
             raise NotYetVoided(f"{ref.order_id}: shipping's undo has not answered yet")
+        at = latest(attempt.now(), (shipping := journal.get(Effect.DISPATCH)) and shipping.undo_ended_at)
         if submission is None or submission.status is not SubmissionStatus.FULFILLED:
             for effect in to_undo:
                 if effect is not Effect.CAPTURE or effect in journal:
-                    entries.fence(effect, journal.get(effect), attempt.now())
+                    entries.fence(effect, journal.get(effect), at)
         journal = reading.journal_of(tx, ref)
         return {effect: entry for effect, entry in journal.items() if effect in to_undo}
 

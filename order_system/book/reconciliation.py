@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_system.book.entries import ENTRY, Entries
+from order_system.book.entries import ENTRY, MAY_STAY_IN_DOUBT, Entries
 from order_system.book.reading import BookQueries, known, only_accepted, submission_record
 from order_system.book.tables import accepted, answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
@@ -16,21 +16,18 @@ from order_system.domain.book import EffectState, Notice, Server, Stranded, Subm
 from order_system.domain.ids import batch_name
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice, owed_notice
-from order_system.domain.steps import GIVEN_BACK, Effect, Step
+from order_system.domain.steps import Effect, Step
 from order_system.infra.database import Prepared, reads, writes
 
 NOT_UNDONE = [SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]
 """Queries exclude these. If they listed the rest, SQLite would begin with all failed submissions."""
-
-_MAY_STAY_IN_DOUBT = [undo.effect for undo in GIVEN_BACK.values()]
-"""Effects that may stay in doubt. A label never does: the carrier's void binds whatever comes later."""
 
 # Literals, not parameters: a partial index serves only a query with the same literal.
 IS_OPEN = sa.text("book_submissions.status = 'open'")
 IS_IN_DOUBT = sa.text("book_effects.state = 'in doubt'")
 IS_OWED = sa.text("book_submissions.notice = 'owed'")
 
-_DOUBT = Prepared(ENTRY.where(effects.c.state == EffectState.IN_DOUBT))
+_DOUBT = Prepared(ENTRY.where(effects.c.state == EffectState.IN_DOUBT, effects.c.receipt.is_(None)))
 _DOUBT_OR_NEVER = Prepared(
     ENTRY.where((effects.c.state == EffectState.IN_DOUBT) | (effects.c.state == EffectState.NEVER_HAPPENED))
 )
@@ -73,7 +70,7 @@ class SqlReconciliationBook(BookQueries):
             .where(
                 IS_IN_DOUBT,
                 effects.c.undo_ended_at.is_not(None),
-                effects.c.effect.in_(_MAY_STAY_IN_DOUBT),
+                effects.c.effect.in_(MAY_STAY_IN_DOUBT),
                 ON_SERVER.in_(here.names),
                 submissions.c.status.not_in(NOT_UNDONE),
             )

@@ -61,7 +61,7 @@ def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
     if owed:
         yield Text(
             f"{so_many(owed, 'CUSTOMER WAS', 'CUSTOMERS WERE')} NOT TOLD. "
-            "The next run tries again, but cannot where Temporal has forgotten whom to tell: "
+            "The next run tries again, but cannot where Temporal, or a lost key, has forgotten whom to tell: "
             "tell them yourself, and say so with "
             f'`{STARTER} resolve ORDER notification --handled --note "..."`',
             style="bold red",

@@ -234,7 +234,8 @@ class OrderRuns(Protocol):
         ...
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
-        """Return the order of that submission. None if the server has forgotten it. Raises as above."""
+        """Return the order of that submission. None if nobody here can read it: the server has forgotten it,
+        or its key is destroyed or away. Raises as above."""
         ...
 
     async def fingerprint(self, order_id: str, /) -> str | None:

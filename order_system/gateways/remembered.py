@@ -195,7 +195,7 @@ def _remembered(row: sa.Row[Any]) -> Any:
 def _check_under_way(about: list[sa.Row[Any]], waits_until: datetime) -> None:
     """Raise OutcomeUnknown once no answer can come any more, or AnswerLost once the wait is over."""
     call, now = next(each for each in about if each.answer is None), datetime.now(UTC)
-    sent = f"{call.method} was sent once, at {call.sent_at:%Y-%m-%d %H:%M:%S} UTC by process {call.sent_by}"
+    sent = f"{call.method} was begun once, at {call.sent_at:%Y-%m-%d %H:%M:%S} UTC by process {call.sent_by}"
     if now >= call.over_at:
         made = _METHODS[call.method]
         key = f"{call.submission}:{made.effect}" if made.effect else call.submission

@@ -1,13 +1,12 @@
 """An order in full: where it stands, its contents, the gateways' receipts as the book has them, its attempts,
 and what people have answered."""
 
-from contextlib import suppress
 from typing import Any
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState
-from order_system.domain.errors import KeyTrouble, UnknownOrder
+from order_system.domain.errors import UnknownOrder
 from order_system.domain.journal import Journal
 from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp
@@ -101,9 +100,8 @@ async def details_of(
     contents = known.contents if known and known.submission == order.submission else None
     until = None
     async with if_it_answers_soon(runs.temporal):
-        with suppress(KeyTrouble):  # its key is destroyed
-            if contents is None and order.submission and (found := await runs.order_of(ref)):
-                contents = order_document(found)
+        if contents is None and order.submission and (found := await runs.order_of(ref)):
+            contents = order_document(found)
         if contents is not None and order.closed_at and (kept := (await runs.server()).retention):
             until = order.closed_at + kept
     return OrderDetails(

@@ -1,5 +1,6 @@
 """What the server knows of an order's workflow: whether it is open, and its content."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
 from order_system.domain.book import Server
+from order_system.domain.errors import KeyTrouble
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.order import Order, SubmissionRef, Wire
 from order_system.domain.reconciliation import CurrentRun
@@ -70,14 +72,17 @@ class TemporalOrderRuns:
             visibility.started_before(started_before),
         )
         async for order in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
-            described = (await self.temporal.get_workflow_handle(order.id).describe()).raw_description
-            only_started = described.workflow_execution_info.history_length == 1
-            if only_started and not described.HasField("pending_workflow_task"):
+            if (described := await describe(self.temporal, order.id, order.run_id)) is None:
+                continue  # lists are late
+            only_started = described.history_length == 1
+            if only_started and not described.raw_description.HasField("pending_workflow_task"):
                 handle = self.temporal.get_workflow_handle(order.id, run_id=order.run_id)
-                await handle.signal(_WAKE, rpc_timeout=policy.RPC)  # any signal brings a task
+                await if_there(handle.signal(_WAKE, rpc_timeout=policy.RPC))  # any signal brings a task
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
-        return await input_of(self.temporal, order_workflow_id(ref.order_id), ref.submission, Order)
+        with suppress(KeyTrouble):
+            return await input_of(self.temporal, order_workflow_id(ref.order_id), ref.submission, Order)
+        return None
 
     async def fingerprint(self, order_id: str) -> str | None:
         """Return it from the workflow's memo: the book has it only once the payment opens the submission."""

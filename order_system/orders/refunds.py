@@ -110,7 +110,8 @@ class Refunds:
         lines = [line for line in order.lines if line.sku == sku] if order else []
         goods = sum(line.quantity * line.unit_price for line in lines)
         if not goods:  # 0 would mean all that is left
-            why = "no such line costs anything" if order else "Temporal has forgotten it: say the amount"
+            gone = "Temporal has forgotten it, or its key is not here: say the amount"
+            why = "no such line costs anything" if order else gone
             raise RefundRefused(f"{ref.order_id}: {why}")
         return goods
 

@@ -89,7 +89,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
                 owed = format_amount(amount, currency)
                 raise PaymentNotConfirmed(f"{reference} holds no {owed} (simulated)")
             if not call.move(authorisations, theirs, "held", "taken over"):
-                raise PaymentNotConfirmed(f"{reference} is another order's (simulated)")
+                raise PaymentNotConfirmed(f"{reference} is taken already (simulated)")
             payment = _payment(key, amount, currency, reference) | {"charge_id": reference}
             call.insert_unless_there(authorisations, payment | {"state": "held"})
             ours = call.get(authorisations, key)

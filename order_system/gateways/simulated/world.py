@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain import gateways
@@ -81,7 +81,7 @@ class SimulatedWorld(OverDatabase):
             (tables.authorisations.c.key, blank),
             (tables.shipments.c.label_key, label),
         ):
-            ours = key.startswith(f"{order_id}:", autoescape=True)
+            ours = func.substr(key, 1, len(order_id) + 1) == f"{order_id}:"  # LIKE takes a for A in SQLite
             if values is blank:
                 ours &= key.table.c.payment_method != tables.CHECKOUT
             tx.execute(update(key.table).where(ours).values(values))

@@ -70,7 +70,7 @@ class Intents:
                     raise
                 if claimed:
                     await update(held.id, {"metadata": {KEY: ""}})
-                why = "was voided for this order" if claimed else "is another order's"
+                why = "was voided for this order" if claimed else "is taken already"
                 raise PaymentNotConfirmed(f"Stripe: {held.id} {why}") from failure
 
     async def taken(self, key: Key) -> str:
@@ -158,7 +158,7 @@ def receipt_of_claim(intent: stripe.PaymentIntent, key: Key, amount: int, curren
     paid = _from_stripe(intent.amount, theirs)
     match intent.status, metadata_of(intent, KEY):
         case _, str(owner) if owner != key:
-            why = "is another order's"
+            why = "is taken already"
         case "canceled", _:
             why = _ended_without(intent)
         case "succeeded", None:

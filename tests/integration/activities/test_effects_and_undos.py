@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.undos import retried_always
 from order_system.domain import policy
-from order_system.domain.book import Attempt, EffectState, SubmissionStatus
+from order_system.domain.book import Attempt, EffectState, Server, SubmissionStatus
 from order_system.domain.errors import (
     AnswerLost,
     BookTooLate,
@@ -221,3 +221,42 @@ async def test_nor_is_an_undos_which_is_not_even_made() -> None:
     with pytest.raises(BookTooLate):
         await retried_always(call, Attempt(started_at=now, deadline=now, namespace="default"))
     call.assert_not_called()
+
+
+async def test_a_server_whose_clock_is_set_back_before_stock_and_money_come_back(parts: Parts) -> None:
+    order, back = an_order(), -timedelta(minutes=5)
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.void_shipment, undo_request(order))
+    for undo in (parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order), after=back, limit=timedelta(hours=1))
+    assert (await parts.audit()).clean
+
+
+@pytest.mark.parametrize("lands_first", [False, True])
+async def test_what_lands_when_it_is_written_off_is_given_back_all_the_same(
+    parts: Parts, lands_first: bool
+) -> None:
+    """Its worker stood still for longer than anybody asked about its key."""
+
+    async def lands() -> None:
+        stalled.let_go()
+        await asyncio.wait([charge], timeout=PATIENCE_SECONDS)
+        assert isinstance(charge.exception(), Fenced)
+
+    order, here = an_order(), Server("default")
+    stalled = parts.stage.hold("before charge")
+    charge = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order)))
+    await stalled.reached()
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order), after=A_LATER_MOMENT)
+    [key] = await parts.book.keys_in_doubt(here, after=None, limit=2)
+    if lands_first:
+        await lands()
+    await parts.book.end_doubt(key, EffectState.NEVER_HAPPENED, datetime.now(UTC))
+    if not lands_first:
+        assert await parts.book.keys_in_doubt(here, after=None, limit=2) == []
+        await lands()
+    [late] = await parts.book.keys_in_doubt(here, after=None, limit=2)
+    assert late.has_receipt
+    assert (late.submission.order_id, late.effect) == (order.order_id, Effect.CHARGE)

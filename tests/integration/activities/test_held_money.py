@@ -1,6 +1,6 @@
 """Money that is held first: what the book refuses, and what a gateway without it answers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -108,6 +108,17 @@ async def test_a_capture_that_only_its_undo_learns_of_is_told_as_refunded(parts:
     payment = payment_in(await parts.book.journal(a_submission(order)))
     assert payment is not None
     assert not payment.held
+    assert (await parts.audit()).clean
+
+
+async def test_a_server_whose_clock_is_set_back_after_the_capture(parts: Parts) -> None:
+    order = an_order(capture=Capture.ON_DISPATCH)
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.buy_label, shipping_request(order))
+    await capture(parts, order)
+    back, limit = -timedelta(minutes=5), timedelta(hours=1)
+    await run_activity(parts.shipping.dispatch, shipping_request(order), after=back, limit=limit)
     assert (await parts.audit()).clean
 
 

@@ -58,7 +58,7 @@ async def test_a_worker_killed_in_a_charge_charges_no_second_time_and_a_person_i
             await stuck(shop, order, Step.PAYMENT)
             concern = await the_concern(shop, order)
             assert re.search(
-                r"charge was sent once, at \S+ \S+ UTC by process \d+@.*, and no answer came\. It is not "
+                r"charge was begun once, at \S+ \S+ UTC by process \d+@.*, and no answer came\. It is not "
                 r"sent again\. Look at the provider: if it was made, refund it there\. "
                 rf"Key: {order.order_id}:\S+$",
                 concern.reason,
@@ -68,7 +68,7 @@ async def test_a_worker_killed_in_a_charge_charges_no_second_time_and_a_person_i
             await ended(shop, handle)
             progress = await shop.client.status(order.order_id)
     assert (progress.status, progress.failed_step) == (OrderStatus.FAILED, Step.PAYMENT)
-    assert (progress.reason or "").startswith("OutcomeUnknown: charge was sent once, at ")
+    assert (progress.reason or "").startswith("OutcomeUnknown: charge was begun once, at ")
     charge = (await journal(shop, order))[Effect.CHARGE]
     assert (charge.state, charge.attempts) == (EffectState.HANDLED, 2)  # no third one would help
     assert await status_in_book(shop, order) is SubmissionStatus.FAILED

@@ -17,7 +17,7 @@ from order_system.domain.answers import (
     StepRetry,
 )
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
+from order_system.domain.errors import AnswerRefused, OutOfStock, PaymentDeclined, ShippingRefused
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import Effect, Step
 from tests.fixtures.shops.shop import Shop, an_order
@@ -196,3 +196,17 @@ async def test_a_hold_outlives_its_worker(shop: Shop) -> None:
             await handle.result()
     (await shop.accounts(order)).assert_fulfilled(order)
     await shop.assert_clean()
+
+
+async def test_of_an_answer_that_is_cut_off_nobody_says_that_it_was_not_carried_out(shop: Shop) -> None:
+    """The order is terminated once the book has noted the answer, and before its sender hears of that."""
+    async with shop.open():
+        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        hold = shop.stage.hold("after end_undo_by_hand")
+        answer = asyncio.create_task(shop.attention.answer(order.order_id, resolution(Step.PAYMENT)))
+        await hold.reached()
+        await handle.terminate("by the operator")
+        with pytest.raises(AnswerRefused, match="whether the answer was carried out is not known: look at"):
+            await answer
+        hold.let_go()
+    assert (await journal(shop, order))[Effect.CHARGE].state is EffectState.HANDLED

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from order_system.domain import policy
 from order_system.domain.messages import OrderStatus
+from order_system.domain.reconciliation import ReconciliationRequest
+from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from order_system.infra.sealing.ring import KeyFile
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import needing_key
 from order_system.reconciliation.client import Reconciler
 from tests.fixtures.processes.command_line import starter
+from tests.fixtures.shops.abandoned import named, terminated_at
+from tests.fixtures.shops.activity_calls import run_activity
 from tests.fixtures.shops.sealed import with_a_file
 from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.shops.stuck import the_concern
 from tests.fixtures.steering.waiting import eventually
 
 WAIT_SECONDS = 60
@@ -63,9 +69,11 @@ async def test_each_day_what_is_old_is_forgotten(shop: Shop) -> None:
         await (await shop.start(order)).result()
         young = await shop.reconcile(forget_after=DAY)
         never = await shop.reconcile(forget_after=9_999_999 * DAY)
+        forget_old, at_once = shop.forgetting(Path("none")).forget_old, timedelta(0)
+        ahead = await run_activity(forget_old, ReconciliationRequest(forget_after=at_once), after=-2 * DAY)
         old = await shop.reconcile(forget_after=timedelta(0))
 
-    for each in (young, never):
+    for each in (young, never, ahead):  # the last by a worker whose clock is two days ahead of the server's
         assert (each.settled.count, each.left_alone.count) == (0, 0)
     assert [each.detail for each in old.settled.orders] == ["forgotten"]
     assert (await shop.client.status(order.order_id)).status is OrderStatus.FULFILLED
@@ -97,3 +105,60 @@ def test_a_key_is_not_destroyed_right_after_one_that_was_handed_out_before_has_b
     too_soon = starter("keys", "retire", "2025-01", env=environment)
 
     assert (too_soon.code, "wait 30 seconds" in too_soon.err) == (2, True)
+
+
+async def test_an_order_whose_key_is_destroyed_keeps_no_other_from_being_told_or_seen(
+    dev_server: EmbeddedServer, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(policy, "RECONCILE_RETRY", policy.ONCE)
+    monkeypatch.setattr(infra_policy, "BOOKS_DIFFER_AFTER", -DAY)
+    temporal, keys = await with_a_file(monkeypatch, tmp_path / "keys", dev_server.address)
+    shop, unreadable, in_cash = Shop(sqlite_database, temporal), an_order(), an_order(payment_method="paid:1")
+    async with shop.open():
+        for order in (unreadable, in_cash):
+            await terminated_at(shop, "after reserve", order)
+            shop.stage.forget_holds()
+        shop.stage.unreachable("send", times=1)
+        await shop.reconcile()
+        held = an_order(payment_method="pm_card_declined", hold_on_failure=DAY)
+        await shop.client.submit(held)
+        await the_concern(shop, held)
+        keys.add("2026-11")
+        keys.remove("2026-10")
+        later = an_order()
+        await terminated_at(shop, "after reserve", later)
+        report = await shop.reconcile()
+        listed = [each.order_id async for each in shop.attention.attention(slow_after=-DAY)]
+
+    assert named(report, "notices_sent") == [later.order_id]
+    assert named(report, "notices_owed") == [unreadable.order_id]
+    [by_hand] = report.not_yet.orders
+    assert "give back 1,059.97 USD by hand, paid as 1; whose it was" in by_hand.detail
+    assert {unreadable.order_id, in_cash.order_id, held.order_id} <= set(listed)
+
+
+async def test_the_orders_of_a_book_with_keys_of_its_own_hide_nothing_of_ours(
+    dev_server: EmbeddedServer, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both books are in one namespace, and neither can read what the other has sealed."""
+    await sqlite_database.prepare()
+    shops = list[Shop]()
+    for name in ("ours", "theirs"):
+        temporal, _ = await with_a_file(monkeypatch, tmp_path / name, dev_server.address, name)
+        shops.append(Shop(sqlite_database, temporal))
+    ours, theirs = shops
+    held, order = theirs.stage.hold("before reserve"), an_order()
+    unpaid = an_order(payment_method="pm_card_declined", hold_on_failure=DAY)
+    async with ours.open(), theirs.open():
+        await theirs.client.submit(order)
+        await held.reached()
+        await ours.client.submit(unpaid)
+        await the_concern(ours, unpaid)
+
+        async def is_listed() -> bool:
+            return any([f"-{order.order_id}" in each.id async for each in ours.temporal.list_workflows()])
+
+        await eventually(is_listed, WAIT_SECONDS, "the server to list the other book's order")
+        await the_concern(ours, unpaid)
+        held.let_go()
+        await theirs.ended(theirs.handle(order))

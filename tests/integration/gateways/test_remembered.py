@@ -82,7 +82,7 @@ async def test_what_is_under_way_for_long_is_told_and_its_late_answer_is_believe
     monkeypatch.setattr(policy, "WAITS", timedelta(0))
     for ask in (lambda: remembered.charge(KEY, **PRICE), lambda: remembered.refund(KEY, receipt=None)):
         with pytest.raises(
-            AnswerLost, match=r"^charge was sent once, at .* and its answer is still awaited$"
+            AnswerLost, match=r"^charge was begun once, at .* and its answer is still awaited$"
         ):
             await ask()
     client.let_go.set()

@@ -93,7 +93,7 @@ async def test_of_two_orders_one_gets_it(stripe: StripePayments, fake: FakeStrip
         answers = await asyncio.gather(*map(until_answered, (KEY, OTHER)))
     assert {type(each) for each in answers} == {PaymentReceipt, PaymentNotConfirmed}
     [no] = [str(each) for each in answers if isinstance(each, PaymentNotConfirmed)]
-    assert no == f"Stripe: {reference} is another order's"
+    assert no == f"Stripe: {reference} is taken already"
 
 
 @pytest.mark.parametrize("faults", [("after",), ("stored 500",), ("none", "after"), ("none", "stored 500")])
@@ -134,7 +134,7 @@ async def test_what_is_no_authorisation_for_it_is_refused_in_words_and_left_alon
         (captured, {}, f"{captured} is captured already: say paid:{captured}"),
         (voided, {}, f"{voided} was voided"),
         (unconfirmed, {}, f"{unconfirmed} holds nothing: it is requires_action"),
-        (theirs, {}, f"{theirs} is another order's"),
+        (theirs, {}, f"{theirs} is taken already"),
     ]
     before = await fake.all_of("payment_intents")
     for asked, other, words in cases:

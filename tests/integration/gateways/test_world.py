@@ -1,17 +1,20 @@
 """The simulated world as a whole: notices, faults, time, keys."""
 
 import pytest
+from sqlalchemy import select
 
 from order_system.domain.errors import (
     AnswerLost,
     NoticeRefused,
     PaymentDeclined,
 )
+from order_system.domain.ids import split_key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Customer
 from order_system.domain.steps import Effect
 from order_system.gateways.simulated import switchboard
 from order_system.gateways.simulated.faults import DEFAULT_FAULTS, FaultKind, Operation, draw_fault
+from order_system.gateways.simulated.tables import charges
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from tests.fixtures.shops.calls_of_the_world import ADA, NOTIFY, RAISED, charge, key, outcome
@@ -44,6 +47,16 @@ async def test_an_order_that_is_called_checkout_is_no_checkout(world: SimulatedW
         assert {each.key for each in told.authorisations} == {ours, other}
         assert [each.reference for each in told.payments] == ["ch_theirs"]
         assert told.charges == ()
+
+
+async def test_an_id_that_differs_by_case_alone_is_another_order(
+    world: SimulatedWorld, database: Database
+) -> None:
+    for order_id in ("order-1", "ORDER-1"):
+        await charge(world, key=key(Effect.CHARGE, order_id))
+    await world.forget("order-1")
+    found = await database.read(lambda tx: tx.execute(select(charges.c.key, charges.c.payment_method)).all())
+    assert {split_key(each.key)[0] for each in found if each.payment_method} == {"ORDER-1"}
 
 
 async def test_random_faults_are_those_that_the_seed_draws(database: Database) -> None:

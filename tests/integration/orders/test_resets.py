@@ -5,13 +5,17 @@ from datetime import timedelta
 
 import pytest
 
+from order_system.attention.concerns import ConcernKind
 from order_system.domain import policy
 from order_system.domain.errors import ShippingRefused
 from order_system.domain.messages import OrderStatus
 from order_system.infra import policy as infra_policy
+from tests.fixtures.shops.abandoned import named
 from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.shops.stuck import the_concern
 from tests.fixtures.shops.watched import submitted, watched
 from tests.fixtures.steering.resets import reset
+from tests.fixtures.steering.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
@@ -94,4 +98,35 @@ async def test_a_cancel_after_a_reset_undoes_what_the_earlier_run_did(shop: Shop
     else:
         assert progress.status == OrderStatus.CANCELLED
         accounts.assert_undone()
+    await shop.assert_clean()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_terminated_parent_that_is_reset_into_a_step_is_listed_with_the_cure(
+    shop: Shop, cancelled: bool
+) -> None:
+    """The step was terminated with it, before the reset, so the new run never hears of its end."""
+    order = an_order()
+    hold = shop.stage.hold("after charge")
+    async with shop.open():
+        await shop.client.submit(order)
+        await hold.reached()
+
+        async def has_heard_of_its_start() -> bool:
+            events = (await shop.handle(order).fetch_history()).events
+            return events[-1].HasField("workflow_task_completed_event_attributes") and len(events) > 6
+
+        await eventually(has_heard_of_its_start, 60, "the parent to hear of the step's start")
+        await shop.handle(order).terminate("by the operator")
+        hold.let_go()
+        await reset(shop, order, task=-1)
+        if cancelled:
+            await shop.handle(order).cancel()
+        cure = f"payment-{order.order_id} has ended, and the order never hears of it"
+        listed = await the_concern(shop, order, saying=cure, slow_after=timedelta(0))
+        assert listed.kind is ConcernKind.NO_PROGRESS
+
+        await shop.handle(order).terminate("as attention says")
+        assert named(await shop.reconcile(), "settled") == [order.order_id]
+    (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()

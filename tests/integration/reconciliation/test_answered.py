@@ -53,6 +53,17 @@ async def test_a_stuck_undo_of_a_terminated_order_is_ended_by_a_person(shop: Sho
     await shop.assert_clean()
 
 
+async def test_who_gave_back_the_money_of_a_parcel_that_is_gone_is_told_so(shop: Shop) -> None:
+    order = an_order()
+    async with shop.open():
+        shop.stage.answer_lost("dispatch", times=1)
+        await terminated_at(shop, "after dispatch", order)
+        with pytest.raises(AnswerRefused, match=f"the carrier has the parcel of {order.order_id}"):
+            await shop.attention.answer(order.order_id, resolution(Step.PAYMENT))
+        assert await status_in_book(shop, order) is SubmissionStatus.FULFILLED
+    await shop.assert_clean()
+
+
 async def test_a_stuck_undo_of_a_terminated_order_is_tried_again_when_a_person_says_so(shop: Shop) -> None:
     async with shop.open():
         order = await terminated_with_a_stuck_undo(shop, Step.PAYMENT)

@@ -10,16 +10,17 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reading import answers_of
 from order_system.domain.book import Attempt, Server, SubmissionStatus
-from order_system.domain.errors import InvalidUsage, ServerUnreachable
+from order_system.domain.errors import AnswerRefused, InvalidUsage, ServerUnreachable
 from order_system.domain.messages import Opening, OrderStatus
 from order_system.domain.order import Order
-from order_system.domain.steps import Effect
+from order_system.domain.steps import Effect, Step
 from order_system.infra.temporal.servers import server_of
 from order_system.orders.lists import OrderLists
 from order_system.web.documents.orders import actions_of
 from tests.fixtures.shops.abandoned import ended, said_to_be_abandoned, status_in_book
 from tests.fixtures.shops.activity_calls import a_submission
 from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.shops.stuck import resolution
 
 GONE = "5eed0000-0000-4000-8000-000000000001"
 """Its namespace is called `default`, too."""
@@ -53,6 +54,8 @@ async def test_another_servers_order_is_left_alone_listed_as_such_and_not_run_he
     with pytest.raises(ServerUnreachable, match="is open on another Temporal server"):
         await shop.client.cancel(order.order_id)
     async with shop.open():
+        with pytest.raises(AnswerRefused, match="is an order of another Temporal server"):
+            await shop.attention.answer(order.order_id, resolution(Step.PAYMENT))
         assert (await shop.reconcile()).submissions_looked_at == 0
         await shop.client.submit(order)
         assert await ended(shop, order) == OrderStatus.FAILED, "it is open elsewhere"

@@ -1,6 +1,10 @@
 """The reconciler while something fails: a look-up, an undo, the server itself."""
 
+import uuid
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -81,6 +85,21 @@ async def test_an_undo_that_keeps_failing_holds_up_no_other_order_and_not_the_ru
         assert report.not_yet.orders[0].detail.startswith("refund: ")
         assert (await shop.accounts(stuck)).reservations == ["released"], "the stock does not wait for it"
         assert await status_in_book(shop, stuck) == SubmissionStatus.OPEN
+
+
+async def test_an_order_that_the_servers_list_has_and_the_server_has_not_stops_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a crash of a server that was deleting it."""
+
+    async def stale(*_: Any, **__: Any) -> AsyncIterator[Any]:
+        yield SimpleNamespace(id="order-GONE", run_id=str(uuid.uuid4()))
+
+    monkeypatch.setattr(Client, "list_workflows", stale)
+    order = an_order()
+    async with shop.open():
+        await terminated_at(shop, "after reserve", order)
+        assert named(await shop.reconcile(), "settled") == [order.order_id]
 
 
 async def test_a_server_without_our_namespace_has_not_forgotten_our_orders(client: Client) -> None:

@@ -1,6 +1,7 @@
 """The audit of orders that were paid before they came to us."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -8,6 +9,7 @@ from order_system.audit.report import audit
 from order_system.domain.book import EffectState, Ledger, SubmissionStatus
 from order_system.domain.gateways import ChargeEntry, PaymentElsewhere, Statement
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt
+from order_system.domain.refunds import Refund, RefundState
 from order_system.domain.steps import Effect
 from tests.fixtures.books.audited import (
     COMPLETE,
@@ -52,8 +54,10 @@ def paid(ledger: Ledger, sure: CapturedElsewhere = CONFIRMED, **charge: EffectSt
         (paid(FAILED_BOOK), GIVEN_BACK),
         (paid(FULFILLED_BOOK, AT_ITS_WORD), replace(SHIPPED, payments=())),
         (paid(FAILED_BOOK, AT_ITS_WORD, state=HANDLED), replace(GIVEN_BACK, payments=())),
+        (paid(FAILED_BOOK, state=HANDLED), GIVEN_BACK),
+        (paid(FAILED_BOOK, state=HANDLED), replace(GIVEN_BACK, payments=(PAYMENT,))),
     ],
-    ids=["fulfilled", "given back", "at its word", "given back by hand"],
+    ids=["fulfilled", "given back", "at its word", "in cash", "by hand at the gateway", "otherwise by hand"],
 )
 def test_a_payment_made_elsewhere_counts_as_the_charge(book: Ledger, world: Statement) -> None:
     assert broken(audit(book, world)) == set()
@@ -126,3 +130,18 @@ def test_what_the_shop_keeps_of_a_larger_payment_is_none_of_ours_unless_it_is_gi
 
 def test_payments_of_which_the_book_knows_no_order_are_not_ours() -> None:
     assert audit(Ledger(()), replace(NOTHING, payments=(PAYMENT,))).clean
+
+
+def test_a_refund_that_was_handled_takes_none_of_another_orders_refunds() -> None:
+    """One in cash, of which the gateway knows nothing, and one at the gateway, of the same payment."""
+    world = replace(SHIPPED, payments=(replace(PAYMENT, amount=2 * TOTAL, refunded=10),))
+    asked = Refund(
+        who="ada", note="late", refund_id="r1", amount=10, currency="USD", asked_at=datetime.now(UTC)
+    )
+    in_cash, at_gateway = (
+        asked.ended(state, "re_1", asked.asked_at) for state in (RefundState.HANDLED, RefundState.REFUNDED)
+    )
+    both = together(paid(FULFILLED_BOOK), OTHER)
+    for first, second in ((in_cash, at_gateway), (at_gateway, in_cash)):
+        ledger = replace(both, refunds={"ORDER-001": [first], "ORDER-002": [second]})
+        assert broken(audit(ledger, world)) == set()

@@ -174,6 +174,8 @@ async def test_a_refund_whose_workflow_is_gone_goes_on_when_it_is_asked_for_agai
     await refund.terminate()
     concern = await the_concern(shop, order, saying=" refund ")  # not to be resolved any more
     assert concern.commands == (f'python starter.py refund {order.order_id} --id {name} --note "..."',)
+    with pytest.raises(AnswerRefused, match=f"no workflow is at work on refund {name}: ask for it again"):
+        await resolved(shop, order, name, Remedy.HANDLED)
 
     assert (await give_back(shop, order, refund_id=name)).state is RefundState.REFUNDED
     assert await states(shop, order) == [(RefundState.REFUNDED, 1000)]
