@@ -13,7 +13,7 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import AnsweredAs, AnswerRecord
 from order_system.domain.book import SubmissionRecord
-from order_system.domain.errors import NewerBook
+from order_system.domain.errors import KeyTrouble, NewerBook
 from order_system.domain.ids import idempotency_key
 from order_system.domain.money import decimal_text
 from order_system.domain.order import Order, SubmissionRef
@@ -46,9 +46,12 @@ async def with_particulars(
     async def look(order_id: str) -> _Look:
         ref = ref_of(of_orders[order_id], records.get(order_id))
         receipts: Sequence[Receipt] = ()
+        order = None
         with suppress(NewerBook):  # an order whose journal we cannot read goes without receipts
             receipts = receipts_of(ref, await book.journal(ref), links)
-        return _Look(await runs.order_of(ref), receipts, *await book.history(ref))
+        with suppress(KeyTrouble):  # and one that we cannot open, without its customer
+            order = await runs.order_of(ref)
+        return _Look(order, receipts, *await book.history(ref))
 
     in_full = list(of_orders)[:TOLD_IN_FULL]
     found = dict(zip(in_full, await side_by_side(look, in_full), strict=True))

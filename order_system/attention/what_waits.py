@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +23,7 @@ from order_system.attention.stuck import stuck_refund
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.errors import DatabaseUnreachable
+from order_system.domain.errors import DatabaseUnreachable, KeyTrouble
 from order_system.domain.listing import PAGE_ROWS_LIMIT, OrderFilter, Sort
 from order_system.domain.money import format_decimal
 from order_system.domain.order import SubmissionRef
@@ -157,8 +158,9 @@ class WhatWaits:
         kind = visibility.of_type(RefundWorkflow)
         query = visibility.all_of(self._ours, kind, visibility.RUNNING, before)
         async for run in self._temporal.list_workflows(query, rpc_timeout=infra_policy.RPC):
-            if request := await input_of(self._temporal, run.id, run.run_id, RefundRequest):
-                found.setdefault((request.submission.order_id, request.refund.refund_id), request.refund)
+            with suppress(KeyTrouble):  # it was noted in the book, unless that had failed
+                if request := await input_of(self._temporal, run.id, run.run_id, RefundRequest):
+                    found.setdefault((request.submission.order_id, request.refund.refund_id), request.refund)
         return [(order_id, refund) for (order_id, _), refund in found.items()]
 
     async def all_quiet(self) -> str:
