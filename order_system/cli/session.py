@@ -152,7 +152,7 @@ async def embedded_session(
         async with open_order_system(settings) as system:
             if not server.owned:
                 await _seals_as_workers_do(system, temporal)
-            async with system.serving(temporal):
+            async with server.kept_running(), system.serving(temporal):
                 yield Session(
                     system, temporal, screen, server.ui_url, embedded=True, owns_server=server.owned
                 )
