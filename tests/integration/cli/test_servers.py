@@ -91,6 +91,7 @@ def test_embedded_needs_nothing_else_ends_by_itself_and_is_remembered_by_the_boo
     attention = starter("attention", env={**env, "TEMPORAL_ADDRESS": "127.0.0.1:1"})
     assert attention.code == 3
     assert "on a server of their own: say --embedded here, too" in attention.err
+    assert "start-dev" not in attention.err, "that would be an empty server on the same book"
 
 
 def test_on_a_terminal_the_web_ui_stays_up_until_ctrl_c(tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_while_a_worker_waits_for_its_server_orders_and_batches_are_listed_from_
             starter(command, env={"ORDER_DATA_DIR": str(tmp_path)}) for command in ("orders", "batches")
         ]
     assert [(each.code, each.err) for each in listed] == [(0, ""), (0, "")]
-    assert "No Temporal server answers at 127.0.0.1:1. Start one" in listed[0].out
+    assert "No Temporal server answers at 127.0.0.1:1. Start it" in listed[0].out
 
 
 @pytest.mark.long
