@@ -128,7 +128,9 @@ class BatchClient(BatchReports):
         except UnknownBatch:
             record = await self._book.batch_run(batch_workflow_id(name))
             if record is None:
-                raise
+                raise UnknownBatch(
+                    f"there is no batch {name}, neither on the server nor in the book"
+                ) from None
             return await progress_in_book(self._book, record, BatchStatus.FORGOTTEN, FORGOTTEN)
         except NoWorkerAnswers:
             progress = await self._without_worker(name)
