@@ -15,6 +15,7 @@ from activities.shipping import ShippingActivities
 from activities.undos import Reverse, given_back
 from order_system.domain import messages, policy
 from order_system.domain.book import EffectState
+from order_system.domain.errors import KeyTrouble
 from order_system.domain.reconciliation import (
     Finding,
     KeyAnswer,
@@ -105,7 +106,10 @@ class ReconciliationActivities:
         """Send one notice. Returns None if a workflow is at work on the order."""
         if not is_abandoned(await self.runs.current_run(owed.order_id)):
             return None
-        order = await self.runs.order_of(owed.submission)
+        try:
+            order = await self.runs.order_of(owed.submission)
+        except KeyTrouble as sealed:
+            return _still_owed(owed, str(sealed))
         if order is None:
             return _still_owed(owed, "Temporal has forgotten whom to tell")
         if now - owed.closed_at > policy.NOTICE_HORIZON:
