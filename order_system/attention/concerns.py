@@ -131,9 +131,10 @@ class Concern(Wire):
 
 _CURES = {
     ConcernKind.NO_PROGRESS: "see its pending activities and children in the Web UI",
-    ConcernKind.BUG: "mend or roll back the code, and restart the workers: it goes on where it stands",
+    ConcernKind.BUG: "mend or roll back the code, or put the key that it names into ORDER_KEYS, and restart "
+    "the workers: it goes on where it stands",
     ConcernKind.RETRIED: "make its file and its database readable again: it goes on by itself; or cancel it",
-    ConcernKind.BOOK: "make room on its disk, or mend its database: what waits goes on by itself",
+    ConcernKind.BOOK: "make room on its disk, end what locks it, or mend it: what waits goes on by itself",
     ConcernKind.NO_WORKER_OF_VERSION: "start its workers again; or take what is open to a build that has "
     f"some, by `{STARTER} rollout move --from`, and make that one the current version",
     ConcernKind.OTHER_BOOK: "give all of them one book (ORDER_DATA_DIR, ORDER_DATABASE_URL), or each book a "

@@ -10,7 +10,6 @@ and two or three calls for each workflow found, a few workflows at a time."""
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -37,7 +36,7 @@ from order_system.domain.wording import so_many
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.deployment import describe_deployment, in_full, is_on
-from order_system.infra.temporal.executions import describe
+from order_system.infra.temporal.executions import describe, memo_of
 from order_system.infra.temporal.visibility import RUNNING
 from order_system.infra.temporal.workers import Workers
 from order_system.orders.status import OrderStatusReader
@@ -141,10 +140,7 @@ class AttentionFinder:
         query = visibility.all_of(_ORDERS, RUNNING, elsewhere, self.among)
         served: dict[str, bool] = {}
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
-            theirs = ""
-            with suppress(KeyTrouble):  # another book may have keys of its own
-                theirs = await execution.memo_value(BOOK, default="")
-            if not theirs or theirs != self.book:
+            if not self.book or await memo_of(execution, BOOK) != self.book:
                 continue
             queue = execution.task_queue
             if queue not in served:
@@ -187,11 +183,11 @@ class AttentionFinder:
         if described is None:
             return ()
         waiting = waiting_order(execution)
-        if progress := await self._ask(described):
+        progress = await self._ask(described)
+        if isinstance(progress, OrderProgress):
             concerns = list(concerns_of(progress, batch=waiting.batch))
         else:
-            silence = await stuck.why_silent(self.temporal, described, workers=self._served)
-            concerns = list(stuck.order_by_server(described, silence))
+            concerns = list(stuck.order_by_server(described, progress))
         if concerns:  # without any, the server's list is older than the order's own status
             self._told.add(waiting.order_id)
             self._orders_of_batches.update([waiting.batch] if waiting.batch else [])
@@ -207,11 +203,8 @@ class AttentionFinder:
         if described is None:
             return ()
         progress = await self._ask(described)
-        if progress is None:
-            reason = stuck.what_fails(described) or await stuck.why_silent(
-                self.temporal, described, workers=self._served
-            )
-            return [waiting.concern(ConcernKind.NO_PROGRESS, reason)]
+        if not isinstance(progress, OrderProgress):
+            return [waiting.concern(ConcernKind.NO_PROGRESS, stuck.what_fails(described) or progress)]
         return await self._slow_by_its_word(waiting, described, progress)
 
     async def _slow_by_its_word(
@@ -238,7 +231,7 @@ class AttentionFinder:
     async def _between_books(self, execution: WorkflowExecution) -> Sequence[Concern]:
         """Return a concern for an order of another book, or one that another book's worker has refused."""
         waiting = waiting_order(execution, execution.start_time)
-        theirs = await execution.memo_value(BOOK, default="")
+        theirs = await memo_of(execution, BOOK)
         if theirs not in ("", self.book):
             reason = f"it was submitted for book {theirs}, and this is book {self.book}"
         elif self._others and (described := await self._described_if_open(execution)):
@@ -249,13 +242,17 @@ class AttentionFinder:
             return ()
         return [waiting.concern(ConcernKind.OTHER_BOOK, reason)] if reason else ()
 
-    async def _ask(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
-        """Query the order. After one full round without an answer, ask no more: no worker answers."""
-        if not self._served or self._unanswered >= policy.WATCH_AT_ONCE:
-            return None
-        progress = await self.status.by_workflow(described)
-        self._unanswered = self._unanswered + 1 if progress is None else 0
-        return progress
+    async def _ask(self, described: WorkflowExecutionDescription) -> OrderProgress | str:
+        """Query the order; without an answer, return why. After one full round without any, ask no more: no
+        worker answers."""
+        progress = None
+        if self._served and self._unanswered < policy.WATCH_AT_ONCE:
+            try:
+                progress = await self.status.by_workflow(described)
+            except KeyTrouble as sealed:
+                return str(sealed)
+            self._unanswered = self._unanswered + 1 if progress is None else 0
+        return progress or await stuck.why_silent(self.temporal, described, workers=self._served)
 
     # --- bugs and batches ------------------------------------------------------------------------
 

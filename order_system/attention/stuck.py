@@ -18,7 +18,7 @@ from temporalio.common import SearchAttributeKey
 
 from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch
 from order_system.domain import messages
-from order_system.domain.errors import WrongBook
+from order_system.domain.errors import KeyTrouble, WrongBook
 from order_system.domain.ids import batch_name, order_id_in, refund_workflow_id, webhook_workflow_id
 from order_system.domain.money import decimal_text
 from order_system.domain.refunds import Refund
@@ -27,7 +27,7 @@ from order_system.domain.steps import Step
 from order_system.domain.webhooks import WHICH, WHY
 from order_system.infra import policy
 from order_system.infra.process import STARTER
-from order_system.infra.temporal.executions import describe, open_failure
+from order_system.infra.temporal.executions import describe, memo_of, open_failure
 from order_system.orders.status import attempt_that_failed, next_attempts, pending_undos
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.failures import root_cause
@@ -109,9 +109,7 @@ async def undelivered(sending: WorkflowExecution) -> list[Concern]:
         order_id=sending.typed_search_attributes.get(ORDER_ID),
         event_id=event_id,
         since=sending.start_time,
-        reason=": ".join(
-            [each for key in (WHICH, WHY) if (each := await sending.memo_value(key, default=""))]
-        ),
+        reason=": ".join([each for key in (WHICH, WHY) if (each := await memo_of(sending, key))]),
         commands=(f"{STARTER} webhooks again {event_id}", f"{STARTER} webhooks again {event_id} --drop"),
     )
     return [concern]
@@ -177,7 +175,7 @@ async def why_it_failed(temporal: Client, execution: WorkflowExecution) -> str:
     handle = temporal.get_workflow_handle(execution.id, run_id=execution.run_id)
     try:
         await handle.result(follow_runs=False, rpc_timeout=policy.RPC)
-    except WorkflowFailureError as failure:
+    except (WorkflowFailureError, KeyTrouble) as failure:
         return one_line(str(root_cause(failure)))
     return ""
 

@@ -27,8 +27,10 @@ from order_system.domain.errors import (
 from order_system.domain.ids import BOOK, batch_workflow_id, check_batch_name, check_new_batch_name
 from order_system.domain.order import NOT_SAID, Handling
 from order_system.domain.order_profile import UNCHECKED
+from order_system.domain.search_attributes import BATCH_NAME
 from order_system.infra import policy
 from order_system.infra.changes import noted
+from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import (
     check_answers,
     outlasting,
@@ -126,7 +128,9 @@ class BatchClient(BatchReports):
         except UnknownBatch:
             record = await self._book.batch_run(batch_workflow_id(name))
             if record is None:
-                raise
+                raise UnknownBatch(
+                    f"there is no batch {name}, neither on the server nor in the book"
+                ) from None
             return await progress_in_book(self._book, record, BatchStatus.FORGOTTEN, FORGOTTEN)
         except NoWorkerAnswers:
             progress = await self._without_worker(name)
@@ -170,7 +174,12 @@ class BatchClient(BatchReports):
         return await self._answered_since(progress)
 
     async def _answered_since(self, progress: BatchProgress) -> BatchProgress:
-        """Recount the orders that needed attention when the batch ended, as they stand now."""
+        """Recount the orders that need attention, or did when the batch ended, as they stand now."""
+        if progress.status not in ENDED and progress.counts.running:
+            ours = f"{BATCH_NAME.name} = {visibility.quoted(progress.name)}"
+            query = visibility.all_of(visibility.WAITING, ours)
+            found = (await self._temporal.count_workflows(query, rpc_timeout=policy.RPC)).count
+            return progress.model_copy(update={"waiting": min(found, progress.counts.running)})
         if progress.status not in ENDED or not progress.handed_on:
             return progress
         known = await self._book.find(progress.handed_on)

@@ -81,13 +81,15 @@ class Screen:
             yield
 
     async def heard(self, work: Coroutine[Any, Any, Answer], message: str, if_late: str) -> Answer:
-        """Return the result of the work. After policy.WORD_ABOUT_WAITING, print `if_late` once."""
-        waiting = asyncio.create_task(work)
+        """Return the result of the work. After policy.WORD_ABOUT_WAITING or Ctrl-C, print `if_late` once."""
+        waiting, done = asyncio.create_task(work), set[asyncio.Task[Answer]]()
         try:
-            with self.waiting(message):
-                done, _ = await asyncio.wait({waiting}, timeout=policy.WORD_ABOUT_WAITING.total_seconds())
-            if not done:
-                self.say(if_late)  # on stdout, so not while a wheel on stderr turns in the same line
+            try:
+                with self.waiting(message):
+                    done, _ = await asyncio.wait({waiting}, timeout=policy.WORD_ABOUT_WAITING.total_seconds())
+            finally:
+                if not done:
+                    self.say(if_late)  # on stdout, so not while a wheel on stderr turns in the same line
             with self.waiting(message):
                 return await waiting
         finally:

@@ -23,7 +23,7 @@ from order_system.infra.links import UiLinks
 from order_system.infra.logs import configure_logging, log_file
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.telemetry.process import SHORT, TELEMETRY
-from order_system.infra.temporal.connection import connect, outlasting, reaching_server
+from order_system.infra.temporal.connection import CURE, connect, outlasting, reaching_server
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of_a_worker
@@ -137,7 +137,7 @@ async def _connected(embedded: EmbeddedServer) -> Client:
         if not embedded.has_run:
             raise
         ours = "The orders of a run with --embedded are on a server of their own: say --embedded here, too."
-        raise ServerUnreachable(f"{unreachable} {ours}") from unreachable
+        raise ServerUnreachable(f"{str(unreachable).removesuffix(CURE)}{ours}") from unreachable
 
 
 @asynccontextmanager
@@ -152,7 +152,7 @@ async def embedded_session(
         async with open_order_system(settings) as system:
             if not server.owned:
                 await _seals_as_workers_do(system, temporal)
-            async with system.serving(temporal):
+            async with server.kept_running(), system.serving(temporal):
                 yield Session(
                     system, temporal, screen, server.ui_url, embedded=True, owns_server=server.owned
                 )

@@ -173,6 +173,15 @@ class BatchProgress(Wire):
     """Why the batch failed, or why the book answers in place of its workflow."""
     handed_on: tuple[str, ...] = ()
     """The IDs of orders that take long; at the end of the batch, of those that need attention."""
+    waiting: int = 0
+    """How many of `counts.running` need attention by now, as the server lists them."""
+
+    @property
+    def stand(self) -> BatchCounts:
+        """The counts for people: what needs attention is not told as running."""
+        told = {"running": self.counts.running - self.waiting}
+        told["needing_attention"] = self.counts.needing_attention + self.waiting
+        return self.counts.model_copy(update=told)
 
 
 class OfRun(OfBook):

@@ -4,7 +4,7 @@ The book knows that an order is open. Only its workflow knows whether it waits f
 visibility does, a second later. A terminated order is open in the book until the reconciler settles it. If no
 server answers, a list shows what the book knows."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -35,7 +35,6 @@ from order_system.orders.in_book import NOT_SETTLED
 from order_system.orders.on_server import TemporalOrderRuns
 from workflows.order import OrderFulfillmentWorkflow
 
-_WAITING = visibility.all_of(visibility.RUNNING, f"{ORDER_STATUS.name} = '{OrderStatus.NEEDS_ATTENTION}'")
 _RUNNING_ORDERS = visibility.all_of(visibility.of_type(OrderFulfillmentWorkflow), visibility.RUNNING)
 _CUT_SHORT = "ExecutionStatus IN ('Terminated', 'TimedOut')"
 _OPEN_ONES = OrderFilter(status=SubmissionStatus.OPEN)
@@ -131,7 +130,7 @@ class OrderLists:
         is not there, and orders that wait or were terminated are among the running ones."""
         found = await self.book.order_counts()
         ours = {OrderStatus.RUNNING: found[SubmissionStatus.OPEN]}
-        query = visibility.all_of(self._ours, _WAITING)
+        query = visibility.all_of(self._ours, visibility.WAITING)
         async with if_it_answers_soon(self.temporal):
             counted = await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)
             unsettled = len(await self._unsettled())
@@ -150,12 +149,10 @@ class OrderLists:
     async def waiting_ids(self) -> set[str]:
         """Return the orders that need attention, WAITING_LISTED at most. Raises ServerUnreachable."""
         async with answering_soon(self.temporal):
-            return {order_id_in(run.id) for run in await self._found(_WAITING, None, limit=WAITING_LISTED)}
-
-    async def waiting_by_batch(self) -> Counter[str | None]:
-        """How many of them each batch has."""
-        listed = await self._listed(_WAITING, None, limit=WAITING_LISTED)
-        return Counter(run.typed_search_attributes.get(BATCH_NAME) for run in listed)
+            return {
+                order_id_in(run.id)
+                for run in await self._found(visibility.WAITING, None, limit=WAITING_LISTED)
+            }
 
     async def batch_orders(
         self,

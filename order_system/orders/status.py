@@ -223,8 +223,11 @@ def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
     ended = {"status": StepState.TERMINATED, "closed_at": at}
     skipped = {"status": StepState.SKIPPED}
     children = restated(progress, {StepState.RUNNING: ended, StepState.PENDING: skipped})
+    holds = tuple(
+        each if each.ended_at else each.model_copy(update={"ended_at": at}) for each in progress.holds
+    )
     told = {"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or NOT_SETTLED}
-    return progress.model_copy(update=told)
+    return progress.model_copy(update={**told, "held_until": None, "holds": holds})
 
 
 def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:

@@ -12,14 +12,16 @@ from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
+from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import configured, open_session
+from order_system.cli.session import configured, open_session, server_if_any
 from order_system.cli.views import hold_words
-from order_system.domain.errors import InvalidUsage
+from order_system.domain.errors import InvalidUsage, ServerUnreachable
 from order_system.domain.wording import so_many, time_between
 from order_system.infra import policy
+from order_system.infra.settings import Settings
 from order_system.infra.temporal.connection import outlasting
 
 _WAIT = ("thing waits for a person", "things wait for a person")
@@ -39,30 +41,44 @@ async def attention(
 ) -> int:
     if watch and as_json:
         raise InvalidUsage("--watch is for people: leave out --json, and ask again and again")
-    screen = Screen(as_json=as_json)
+    screen, settings = Screen(as_json=as_json), configured()
     found: list[Concern] = []
     quiet = ""
-    async with open_session(configured(), screen, embedded=embedded) as session:
+    try:
+        async with open_session(settings, screen, embedded=embedded) as session:
 
-        async def look() -> None:
-            nonlocal found, quiet
-            found = [each async for each in session.attention.attention()]
-            quiet = "" if found or as_json else await session.attention.all_quiet()
+            async def look() -> None:
+                nonlocal found, quiet
+                found = [each async for each in session.attention.attention()]
+                quiet = "" if found or as_json else await session.attention.all_quiet()
 
-        async def look_again_and_again(show: Callable[[RenderableType, str], None]) -> None:
-            while True:
-                await outlasting(look)
-                show(concerns_view(found, quiet), so_many(len(found), *_WAIT))
-                await asyncio.sleep(policy.ATTENTION_RENEWED.total_seconds())
+            async def look_again_and_again(show: Callable[[RenderableType, str], None]) -> None:
+                while True:
+                    await outlasting(look)
+                    show(concerns_view(found, quiet), so_many(len(found), *_WAIT))
+                    await asyncio.sleep(policy.ATTENTION_RENEWED.total_seconds())
 
-        if watch:
-            with screen.updating() as show:
-                await until_interrupted(look_again_and_again(show))
-        else:
-            with screen.waiting("looking for what waits for a person"):
-                await look()
+            if watch:
+                with screen.updating() as show:
+                    await until_interrupted(look_again_and_again(show))
+            else:
+                with screen.waiting("looking for what waits for a person"):
+                    await look()
+    except ServerUnreachable:
+        await _show_by_book(settings, screen)
+        raise
     screen.answer([each.model_dump(mode="json") for each in found], concerns_view(found, quiet))
     return ATTENTION if found else CLEAN
+
+
+async def _show_by_book(settings: Settings, screen: Screen) -> None:
+    """Show people the part that the book knows. A program would take it for the whole."""
+    if screen.as_json:
+        return
+    async with open_order_system(settings) as system:
+        found = await system.attention_client(await server_if_any(settings)).in_book_alone()
+    screen.answer([], concerns_view(found, "The book shows nothing that waits for a person."))
+    screen.say("The book has undos and refunds alone: what else waits, only the server knows.")
 
 
 @group()

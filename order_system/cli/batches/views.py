@@ -51,11 +51,11 @@ def progress_picture(progress: BatchProgress) -> RenderableType:
     line = Table.grid(padding=(0, 2))
     bar = ProgressBar(expected, done, width=30)
     line.add_row(progress.status, f"{done:,}/{expected:,}", bar, _pace(progress))
-    return Group(line, _counts_line(progress.counts))
+    return Group(line, _counts_line(progress.stand))
 
 
 def progress_words(progress: BatchProgress) -> str:
-    parts = [f"{progress.name} {progress.status}: {_counts_line(progress.counts)}", _pace(progress)]
+    parts = [f"{progress.name} {progress.status}: {_counts_line(progress.stand)}", _pace(progress)]
     return " · ".join(part for part in parts if part)
 
 
@@ -80,7 +80,7 @@ def numbers_table(title: str) -> Table:
 
 @group()
 def progress_table(progress: BatchProgress) -> Iterator[RenderableType]:
-    counts = progress.counts
+    counts = progress.stand
     table = numbers_table(f"batch {progress.name}: {progress.status}")
     for name in _ORDERS:
         if number := getattr(counts, name):

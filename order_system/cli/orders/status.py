@@ -47,6 +47,7 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
             "attention). A cancel that the server has is carried out without us",
         )
         screen.answer({"verdict": answer, "order": order.model_dump(mode="json")}, f"{order_id}: {answer}")
+        show_commands(screen, order)
         return exit_code([order])
 
 

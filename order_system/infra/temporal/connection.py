@@ -36,7 +36,10 @@ _NOBODY_THERE = (
 _FOR_NOW = (ResourceExhaustedFailure, WorkflowNotReadyFailure)
 _NEVER_CONNECTED = "Failed client connect"
 """How the SDK's error begins when a `lazy` client cannot connect with its first call."""
-CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
+CURE = (
+    "Start it again; if there was none, `temporal server start-dev` or --embedded brings one. "
+    "TEMPORAL_ADDRESS names another."
+)
 
 
 def no_answer(temporal: Client) -> str:

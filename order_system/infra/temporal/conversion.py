@@ -68,8 +68,8 @@ class OutermostFailures(sdk.DefaultFailureConverter):
     def to_failure(
         self, exception: BaseException, payload_converter: sdk.PayloadConverter, failure: Failure
     ) -> None:
-        if isinstance(exception.__cause__, KeyTrouble):  # the outer one says "Failed decoding arguments"
-            exception = exception.__cause__
+        if isinstance(exception.__cause__, KeyTrouble) and not isinstance(exception, KeyTrouble):
+            exception = exception.__cause__  # the outer one says "Failed decoding arguments"
         super().to_failure(exception, payload_converter, failure)
         failure.stack_trace = failure.stack_trace[-policy.FAILURE_STACK :]
         if not isinstance(exception, FailureError):

@@ -13,7 +13,8 @@ answers, so a file that a crash has left behind misleads nobody."""
 import asyncio
 import fcntl
 import os
-from contextlib import AsyncExitStack, ExitStack, suppress
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -101,6 +102,34 @@ class EmbeddedServer(embedded_process.ServerOptions):
     ) -> None:
         await self._leaving.aclose()
 
+    @asynccontextmanager
+    async def kept_running(self) -> AsyncGenerator[None]:
+        """During the block, start our server again when it ends by itself: nobody else can, while we live."""
+        keeping = asyncio.create_task(self._start_again_and_again())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+    async def _start_again_and_again(self) -> None:
+        while self._process is not None:
+            exit_code = await self._process.process.wait()
+            log.error("the embedded Temporal server has ended: starting it again", exit_code=exit_code)
+            try:
+                server = await embedded_process.start_server(self, self._lock)
+                if server.address != self.address:
+                    await server.stop()
+                    raise EmbeddedServerFailed(f"Another program has taken {self.address}.")
+                self._process = server
+            except EmbeddedServerFailed as failed:
+                log.error("the embedded Temporal server could not be started again", reason=str(failed))
+                await asyncio.sleep(policy.EMBEDDED_START.total_seconds())
+
+    async def _stop(self) -> None:
+        if self._process is not None:
+            await self._process.stop()
+
     def _make_folder(self) -> None:
         try:
             self.data_dir.mkdir(0o700, parents=True, exist_ok=True)
@@ -120,8 +149,9 @@ class EmbeddedServer(embedded_process.ServerOptions):
             others = failing.enter_context(ExitStack())
             self._state_file.unlink(missing_ok=True)
             self._process = await embedded_process.start_server(self, lock)
-            failing.push_async_callback(self._process.stop)
+            failing.push_async_callback(self._stop)
             self.address, self.ui_url = self._process.address, self._process.ui_url
+            self._lock, self.port = lock, int(self.address.rpartition(":")[2])
             complete = self._state_file.with_suffix(".new")
             complete.write_text(ServerState(address=self.address, ui_url=self.ui_url).model_dump_json())
             complete.replace(self._state_file)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
@@ -54,6 +55,13 @@ async def open_failure(temporal: Client, failure: Failure) -> None:
             failure.message = told["message"]
         except KeyTrouble as trouble:
             failure.message = str(trouble)
+
+
+async def memo_of(execution: WorkflowExecution, key: str) -> str:
+    """Return that part of its memo; blank if it has none, or if it is sealed by a key that we lack."""
+    with suppress(KeyTrouble):
+        return str(await execution.memo_value(key, default=""))
+    return ""
 
 
 def first_run(described: WorkflowExecutionDescription) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 RUNNING = "ExecutionStatus = 'Running'"
+WAITING = f"{RUNNING} AND OrderStatus = 'needs_attention'"
+"""Of the workflows of orders, those that wait for a person."""
 NEWEST_RUNS = "ExecutionStatus != 'ContinuedAsNew'"
 """Leaves out runs that continued as new, since their workflow goes on in a newer run."""
 

@@ -36,9 +36,8 @@ async def list_batches(
 ) -> Response:
     wanted = BatchFilter(name=q.strip() or None)
     page = await visit.services.book.batches(wanted, cursor=cursor, limit=ROWS)
-    batches, lists = visit.services.batches, visit.services.lists
-    asked = (batches.progress_soon(batch.name) for batch in page.rows)
-    waiting, progress = await asyncio.gather(lists.waiting_by_batch(), asyncio.gather(*asked))
+    asked = (visit.services.batches.progress_soon(batch.name) for batch in page.rows)
+    progress = await asyncio.gather(*asked)
     return await visit.page(
         "batches.html",
         place=HERE,
@@ -46,12 +45,7 @@ async def list_batches(
         page=page,
         wanted=wanted.name,
         batches=[
-            (
-                batch,
-                known,
-                expected(known) if known else 0,
-                parts_of(known, waiting[batch.name]) if known else [],
-            )
+            (batch, known, expected(known) if known else 0, parts_of(known) if known else [])
             for batch, known in zip(page.rows, progress, strict=True)
         ],
     )
@@ -77,7 +71,7 @@ async def show(
         place=HERE,
         calm=progress.status in ENDED,
         batch=progress,
-        parts=parts_of(progress, in_book["numbers"].get(LineStatus.NEEDS_ATTENTION, 0)),
+        parts=parts_of(progress),
         headline=headline(progress),
         pace_words=pace_words(progress, elsewhere="Needs attention"),
         chosen_status=status,
@@ -115,13 +109,10 @@ def expected(progress: BatchProgress) -> int:
     return max(progress.orders_expected, progress.counts.valid)
 
 
-def parts_of(progress: BatchProgress, waiting: int = 0) -> list[tuple[str, float, str]]:
-    """Return each part of the bar: its look, its width in percent of the whole, and its title. `waiting` is
-    the number of orders that need attention but that the batch still counts as running."""
-    whole, counts = max(1, expected(progress)), progress.counts
-    waiting = min(waiting, counts.running)
-    told = {"running": counts.running - waiting, "needing_attention": counts.needing_attention + waiting}
-    numbers = [(name, told.get(name, getattr(counts, name))) for name in _PARTS]
+def parts_of(progress: BatchProgress) -> list[tuple[str, float, str]]:
+    """Return each part of the bar: its look, its width in percent of the whole, and its title."""
+    whole = max(1, expected(progress))
+    numbers = [(name, getattr(progress.stand, name)) for name in _PARTS]
     return [
         (name, 100 * number / whole, f"{number:,} {_NAMES.get(name, in_words(name))}")
         for name, number in numbers

@@ -153,6 +153,7 @@ def test_a_file_is_run_and_a_second_run_skips_what_is_done(shop: Env, folder: Pa
     assert (again["status"], counts["valid"], counts["skipped"], counts["failed"]) == ("finished", 3, 2, 1)
     assert (counts["fulfilled"], counts["rejected"], counts["duplicate"]) == (0, 3, 0)
     assert starter("batch", "status", "my-run", "--json", env=shop).document == again
+    assert "no batch nobody, neither" in starter("batch", "status", "nobody", env=shop).err
 
     out, rejects = folder / "out.csv", folder / "rejects.csv"
     written = starter(

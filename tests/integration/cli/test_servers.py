@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from order_system.book.tables import submissions
-from order_system.domain.book import SubmissionStatus
+from order_system.book.tables import effects, submissions
+from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.steps import Effect
 from order_system.gateways.simulated.tables import charges
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
@@ -60,15 +61,23 @@ def test_the_audit_needs_no_server_and_finds_what_was_planted(sqlite_url: str) -
 
 def test_an_order_that_is_open_in_the_book_is_shown_beside_what_is_missing(sqlite_url: str) -> None:
     """Somebody may ask for its order meanwhile. The exit code is that of all commands without a server."""
+    env = {"ORDER_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    row = submission("ORDER-1", SubmissionStatus.OPEN)
+    refund = {"effect": Effect.CHARGE, "state": EffectState.DONE, "fenced_at": row["opened_at"]}
     with create_engine(sqlite_url).begin() as book:
-        book.execute(submissions.insert().values(submission("ORDER-1", SubmissionStatus.OPEN)))
+        book.execute(submissions.insert().values(row))
+        book.execute(effects.insert().values(order_id="ORDER-1", submission=row["submission"], **refund))
 
-    left = starter(
-        "status", "ORDER-1", env={"ORDER_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
-    )
+    left = starter("status", "ORDER-1", env=env)
+    waits = starter("attention", env=env)
+    for_a_program = starter("attention", "--json", env=env)
 
-    assert left.code == 3
-    assert "ORDER-1  running" in left.out
+    assert [waits.code, left.code, for_a_program.code] == [3, 3, 3]
+    assert "ORDER-1  undo of payment is stuck" in waits.out
+    assert "what else waits, only the server knows" in waits.out
+    assert "No Temporal server answers at 127.0.0.1:1" in waits.err
+    assert for_a_program.out == "", "which would take a part for the whole"
+    assert "ORDER-1  being undone" in left.out
     assert "the server does not answer; this is what the book knows" in left.out
     assert "No Temporal server answers at 127.0.0.1:1" in left.err
 
@@ -91,6 +100,7 @@ def test_embedded_needs_nothing_else_ends_by_itself_and_is_remembered_by_the_boo
     attention = starter("attention", env={**env, "TEMPORAL_ADDRESS": "127.0.0.1:1"})
     assert attention.code == 3
     assert "on a server of their own: say --embedded here, too" in attention.err
+    assert "start-dev" not in attention.err, "that would be an empty server on the same book"
 
 
 def test_on_a_terminal_the_web_ui_stays_up_until_ctrl_c(tmp_path: Path) -> None:
@@ -185,7 +195,7 @@ def test_while_a_worker_waits_for_its_server_orders_and_batches_are_listed_from_
             starter(command, env={"ORDER_DATA_DIR": str(tmp_path)}) for command in ("orders", "batches")
         ]
     assert [(each.code, each.err) for each in listed] == [(0, ""), (0, "")]
-    assert "No Temporal server answers at 127.0.0.1:1. Start one" in listed[0].out
+    assert "No Temporal server answers at 127.0.0.1:1. Start it" in listed[0].out
 
 
 @pytest.mark.long

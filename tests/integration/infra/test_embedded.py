@@ -5,6 +5,7 @@ import itertools
 import json
 import mmap
 import os
+import signal
 import socket
 import sqlite3
 import sys
@@ -195,6 +196,21 @@ async def test_a_killed_owner_leaves_neither_an_orphan_nor_a_locked_folder(tmp_p
     assert json.loads((tmp_path / "temporal.json").read_text())["address"] == address
     async with embedded(tmp_path) as successor:
         assert successor.owned
+
+
+async def test_a_server_that_is_killed_is_started_again_at_its_address_with_all_that_it_had(
+    tmp_path: Path,
+) -> None:
+    async with embedded(tmp_path) as server, server.kept_running():
+        assert server.pid is not None
+        known, killed = await server_of(await connect(server.address)), server.pid
+        os.kill(killed, signal.SIGKILL)
+
+        async def is_back() -> bool:
+            return server.pid != killed
+
+        await eventually(is_back, WAIT_SECONDS, "another server process")
+        assert await server_of(await connect(server.address)) == known
 
 
 async def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:

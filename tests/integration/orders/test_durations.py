@@ -77,6 +77,10 @@ async def test_the_steps_of_an_order_that_waits_for_a_person_last_as_long_as_the
             child = await shop.temporal.get_workflow_handle(step.workflow_id).describe()
             assert (step.started_at, step.closed_at) == (child.start_time, child.close_time)
         await shop.handle(order).terminate()
+        ended = await shop.client.status(order.order_id)
+    assert ended.status is OrderStatus.TERMINATED
+    assert ended.held_until is None, "nobody has to answer, and nothing waits until then"
+    assert [hold.ended_at for hold in ended.holds] == [ended.closed_at]
 
 
 async def test_an_order_of_a_batch_has_begun_once_its_workflow_has_in_sums_and_rows_alike(

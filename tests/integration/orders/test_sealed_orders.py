@@ -16,7 +16,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.common import RetryPolicy
 
-from order_system.attention.concerns import Concern
+from order_system.attention.concerns import Concern, ConcernKind
 from order_system.domain import policy
 from order_system.domain.answers import Remedy
 from order_system.domain.errors import KeyTrouble, NotReached, ShippingRefused
@@ -29,7 +29,15 @@ from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
 from tests.fixtures.shops.sealed import a_key, connected_by
 from tests.fixtures.shops.shop import Shop, an_order
-from tests.fixtures.shops.stuck import WAIT_SECONDS, ended, has_been_tried, resolution, resolve, stuck
+from tests.fixtures.shops.stuck import (
+    WAIT_SECONDS,
+    an_order_stuck_at,
+    ended,
+    has_been_tried,
+    resolution,
+    resolve,
+    stuck,
+)
 from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 
@@ -189,3 +197,31 @@ async def test_without_keys_the_cure_is_told(shops: tuple[Shop, Shop]) -> None:
 
         with pytest.raises(KeyTrouble, match="key 2026-11, and ORDER_KEYS is not set here: set it as"):
             await without.client.status(order.order_id)
+
+
+async def test_who_lacks_the_key_of_some_orders_sees_all_that_waits_but_for_the_customers(
+    shops: tuple[Shop, Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infra_policy, "BOOKS_DIFFER_AFTER", timedelta())
+    without, sealed = shops
+    asked = (sealed.book, sealed.abandoned, sealed.schedule)
+    attention = type(sealed.attention)(without.temporal, *asked, task_queue=sealed.task_queue)
+    held = an_order(hold_on_failure=HOUR)
+    sealed.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
+    async with sealed.open():
+        undone, _ = await an_order_stuck_at(sealed, Step.PAYMENT)
+        await sealed.client.submit(held)
+        waiting = dict[str | None, Concern]()
+
+        async def are_listed() -> bool:
+            waiting.update({each.order_id: each async for each in attention.attention()})
+            return {undone.order_id, held.order_id} == {*waiting}
+
+        await eventually(are_listed, WAIT_SECONDS, "both to be listed")
+        for order in (undone, held):
+            await sealed.handle(order).terminate()
+
+    stuck_at, held_at = waiting[undone.order_id], waiting[held.order_id]
+    assert (stuck_at.kind, stuck_at.amount, stuck_at.customer) == (ConcernKind.STUCK_UNDO, "1059.97", None)
+    assert held_at.kind is ConcernKind.HELD
+    assert "key 2026-11, and ORDER_KEYS is not set here" in held_at.reason

@@ -46,3 +46,20 @@ async def test_who_waits_for_long_is_told_once_and_hears_the_answer_all_the_same
         answered.set_result("undone")
         assert await waiting == "undone"
     assert capsys.readouterr() == ("", "")
+
+
+async def test_who_stops_waiting_hears_what_goes_on_without_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C may come when the server has been asked already: `stopped` alone would say that nothing was."""
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(Screen(as_json=True).heard(work(), "waiting", "it goes on without us"))
+    async with asyncio.timeout(60):
+        await begun.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert capsys.readouterr().err == "it goes on without us\n"

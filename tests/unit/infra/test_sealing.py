@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 
 from order_system.domain.errors import InvalidSettings, KeyTrouble
 from order_system.infra.environment import load_own_settings
@@ -14,6 +15,7 @@ from order_system.infra.sealing.codec import SealingCodec
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, KeySettings, open_ring, parse
 from order_system.infra.settings import PREFIX, load_settings
 from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.conversion import ModelPayloadConverter, OutermostFailures
 from tests.fixtures.processes.at_once import by_processes, newest_by_month
 
 CLEAR = Payload(metadata={"encoding": b"json/plain"}, data=b'"Ada"')
@@ -54,8 +56,11 @@ async def test_nothing_is_sealed_twice_alike() -> None:
 async def test_a_key_is_named_that_is_not_there() -> None:
     sealed = await sealed_by(ring_of(a_key("2026-10")))
 
-    with pytest.raises(KeyTrouble, match=r"key 2026-10 .* ORDER_KEYS has no such key, or no more"):
+    with pytest.raises(KeyTrouble, match=r"key 2026-10 .* ORDER_KEYS has no such key, or no more") as told:
         await SealingCodec(ring_of(a_key("2026-11"))).decode([sealed])
+    failure = Failure()
+    OutermostFailures().to_failure(told.value, ModelPayloadConverter(), failure)
+    assert "key 2026-10" in failure.message, "so does the task that waits for it"
 
 
 @pytest.mark.parametrize("what", ["data", "name", "another key of that ID"])

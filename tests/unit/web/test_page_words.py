@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from order_system.batches.progress import pace_words
-from order_system.cli.batches.views import progress_table
+from order_system.cli.batches.views import progress_table, progress_words
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchStatus
 from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -174,6 +174,13 @@ def test_the_parts_of_a_bar_stand_side_by_side_and_leave_the_rest_free() -> None
         ("5 failed", 25, 6.25),
         ("10 running", 31.25, 12.5),
     ]
+
+
+def test_what_waits_for_a_person_is_told_as_running_nowhere() -> None:
+    waiting = a_batch(waiting=4)
+    assert [title for title, _, _ in bar_of(waiting)][2:] == ["4 need attention", "6 running"]
+    assert "5 failed · 4 needing attention · 6 running" in progress_words(waiting)
+    assert headline(waiting) == headline(a_batch()), "it has not ended, either"
 
 
 def test_a_bar_is_never_overfull_even_if_more_orders_come_than_were_expected() -> None:

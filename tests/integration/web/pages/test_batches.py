@@ -157,6 +157,7 @@ async def test_the_numbers_by_status_are_those_of_the_list_below_them(
         running = await shows(operator, "/batches/pages-numbers", "needs attention 1")
         waiting = seen(await operator.get("/batches/pages-numbers?status=needs_attention"))
         listed = await operator.get("/batches")
+        told = (await operator.get("/api/batches/pages-numbers")).json()
         await ended(operator, "pages-numbers")
         answer = Resolution(who="ada", note="by hand", step=Step.PAYMENT, remedy=Remedy.HANDLED)
         await shop.attention.answer("PN-1", answer)
@@ -164,6 +165,7 @@ async def test_the_numbers_by_status_are_those_of_the_list_below_them(
         document = (await operator.get("/api/batches/pages-numbers")).json()
 
     assert "all 2 running 0 fulfilled" in running.text
+    assert (told["counts"]["running"], told["waiting"]) == (1, 1), "and so does the API"
     for page in (running.text, listed.text):
         assert "1 need attention" in page, "so says the bar, too"
     assert "PN-1 needs attention" in waiting.text

@@ -38,7 +38,7 @@ async def test_lists_are_shown_as_the_book_has_them(
 
 def cure(forsaken: Client) -> str:
     address = forsaken.service_client.config.target_host
-    return f"No Temporal server answers at {address}. Start one with `temporal server start-dev`"
+    return f"No Temporal server answers at {address}. Start it again; if there was none"
 
 
 async def test_what_needs_the_server_names_its_address_and_the_cure(
@@ -72,7 +72,7 @@ async def test_an_open_order_and_what_waits_are_shown_as_the_book_has_them(
     assert "being undone" in undone.text
     assert "running" not in undone.text.partition("Timeline")[0]
     assert "notification pending" in undone.text, "the customer is told when the end is known"
-    assert f"{cure(forsaken)} or use --embedded" in order.text
+    assert f"{cure(forsaken)}, `temporal server start-dev` or --embedded" in order.text
     assert "running payment" in order.text
     assert "ch_1" in order.text
     assert order.sends == [], "nothing can be done about it now"
