@@ -7,10 +7,9 @@ import pytest
 from order_system.attention.concerns import ConcernKind
 from order_system.domain import policy
 from order_system.domain.answers import AnswerResult
-from order_system.domain.errors import AnswerLost, KeyTrouble, NoticeRefused
-from order_system.domain.order import Order, SubmissionRef
+from order_system.domain.errors import AnswerLost, NoticeRefused
+from order_system.domain.order import Order
 from order_system.domain.steps import Step
-from order_system.orders.on_server import TemporalOrderRuns
 from tests.fixtures.shops.abandoned import named, terminated_at
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import resolution
@@ -83,26 +82,6 @@ async def test_whom_the_server_has_forgotten_a_person_tells(shop: Shop) -> None:
         assert await not_told(shop) == []
         assert (await shop.reconcile()).notices_owed.count == 0
     await shop.assert_clean()
-
-
-async def test_an_order_that_is_sealed_by_a_lost_key_keeps_no_other_customer_waiting(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read, sealed, other = TemporalOrderRuns.order_of, an_order(), an_order()
-    async with shop.open():
-        await terminated_at(shop, "after reserve", sealed)
-        await terminated_at(shop, "after charge", other)
-
-        async def without_its_key(runs: TemporalOrderRuns, ref: SubmissionRef) -> Order | None:
-            if ref.order_id == sealed.order_id:
-                raise KeyTrouble("ORDER_KEYS has no such key, or no more")
-            return await read(runs, ref)
-
-        monkeypatch.setattr(TemporalOrderRuns, "order_of", without_its_key)
-        report = await shop.reconcile()
-    assert named(report, "notices_sent") == [other.order_id]
-    assert named(report, "notices_owed") == [sealed.order_id]
-    assert await notices(shop, sealed) == []
 
 
 @pytest.mark.parametrize("refused", [True, False])
