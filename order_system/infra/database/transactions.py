@@ -225,25 +225,26 @@ def writes(
     method: Callable[Concatenate[Owner, Connection, P], Answer],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
     """Make the method one transaction that writes. Raises DatabaseUnreachable for a failure that may pass."""
-    return _transaction(method, Database.write)
+    return _transaction(method, lambda database: database.write)
 
 
 def reads(
     method: Callable[Concatenate[Owner, Connection, P], Answer],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
     """Make the method one transaction that only reads, on one snapshot. Raises as `writes` does."""
-    return _transaction(method, Database.read)
+    return _transaction(method, lambda database: database.read)
 
 
 def _transaction(
-    method: Callable[Concatenate[Owner, Connection, P], Answer], carry_out: Callable[..., Awaitable[Answer]]
+    method: Callable[Concatenate[Owner, Connection, P], Answer],
+    of: Callable[[Database], Callable[..., Awaitable[Answer]]],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
     name = f"transaction {method.__name__.lstrip('_')}"
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
         with TELEMETRY.span(name), _TroubleTold():
-            return await carry_out(self.database, partial(method, self), *arguments, **named)
+            return await of(self.database)(partial(method, self), *arguments, **named)
 
     return transaction
 
