@@ -41,6 +41,7 @@ GOOD = csv_text(row())
         (f"Sales\nMay 2026; all shops\n\n{GOOD}", "line 1 is no header; it seems to be on line 4: take out"),
         (f"Sales{',' * 19}\n{GOOD}", "line 1 is no header; it seems to be on line 2: take out"),
         (GOOD.replace(",", ";"), "line 1: columns must be separated by commas"),
+        (GOOD.replace(",", ";").replace("unit_price", "price, net", 1), "by semicolons: separator = "),
         (
             GOOD * 2 + GOOD.replace("shipping_fee,tax,discount", "discount,tax,shipping_fee"),
             "line 5 is another header than the first; what is below it must be a file of its own",
