@@ -12,7 +12,7 @@ from order_system.batches.files.inspection import encoding_of
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
-from order_system.batches.files.spellings import is_more_than_zero, says_no
+from order_system.batches.files.spellings import is_more_than_zero, says_no, shortest
 from order_system.domain.ids import is_order_id
 from order_system.domain.money import circulating_currencies
 from order_system.domain.order_file import FileRefused
@@ -89,7 +89,8 @@ def _described(cells: Cells) -> Iterator[str]:
     yield f"{_decimal(prices)}{signs}{included}\n\n[columns]"
     for field, names in columns.items():
         first, doubt = cells[names[0]], "by_look" if field in by_look else ""
-        if field in AMOUNTS and (further := _further(ids, first)):
+        numbers = [shortest(re.sub(r"[^\d.,-]", "", cell)) for cell in first]
+        if field in AMOUNTS and (further := _further(ids, numbers)):
             doubt = "on_each_row"
             if any(before != cell for before, cell in further):
                 doubt, meaning[field] = "", "per line"

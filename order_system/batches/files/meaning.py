@@ -23,7 +23,7 @@ from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import CUT_SHORT, with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import says_no, whole_number
+from order_system.batches.files.spellings import says_no, shortest, whole_number
 from order_system.domain.order_profile import Paid, State
 from order_system.intake.bill import COSTS_NOTHING
 
@@ -151,7 +151,7 @@ def _of_order(
     key, found = in_column(column), (rows[0][0], "")
     for line, fields in rows:
         if (text := fields.get(key, "")) and text != found[1]:
-            if found[1]:
+            if found[1] and shortest(text.casefold()) != shortest(found[1].casefold()):
                 raise Unfit(line, layout.name_of(column), f"differs from line {found[0]}{cure}")
             found = line, text
     return found
