@@ -55,3 +55,15 @@ def test_what_the_rows_say_of_the_order_may_be_spelled_differently(tmp_path: Pat
         tmp_path, content.replace("0.00\n", "9.50\n").replace("d,0\n", "d,9.6\n"), profile=profile
     ).reasons
     assert reason == "line 3, Due: differs from line 2; repeat it, or leave it blank"
+
+
+def test_a_databases_null_tells_of_no_date_but_may_be_a_state(tmp_path: Path) -> None:
+    content = (
+        "No,SKU,Qty,Price,Kind,Sent\nS1,MUG,1,20.00,,NULL\nS2,MUG,1,20.00,,2026-11-02\nS3,MUG,1,20.00,NULL,\n"
+    )
+    sent = "[[states]]\ncolumn = 'Sent'\nleave_out = ['*']\n"
+    found = read(tmp_path, content, profile=parse_profile(PROFILE + sent))
+    assert found.ids == ["S1"]
+    gone, unknown = found.reasons
+    assert gone == "not to be shipped: Sent is 2026-11-02"
+    assert unknown.startswith("line 4, Kind: NULL is a state that the profile does not know")
