@@ -170,7 +170,8 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
         known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
         no_cure = "the file cannot tell how many of the line are left"
         part = "add it to `partly` if the file says which lines are left, else to `leave_out`"
-        cure = (no_cure if state.of == "line" else part) if _PARTLY.search(key) else "add it there"
+        is_part = _PARTLY.search(key) or (state.of == "line" and key.strip("0.,").isdigit())
+        cure = (no_cure if state.of == "line" else part) if is_part else "add it there"
         told = f"{shown(text)} is a state that the profile does not know (it knows {known}); {cure}"
         raise Unfit(line, name, told)
     return left_out
