@@ -112,6 +112,18 @@ def test_an_id_that_is_none_is_refused_with_what_cures_it(tmp_path: Path, order_
         assert reason.endswith(end), "a prefix hides no number"
 
 
+def test_an_id_of_signs_alone_is_none_of_the_order_above_it(tmp_path: Path) -> None:
+    told = read(
+        tmp_path,
+        csv_text(*map(row, ("A-1", "\u6ce8\u6587", "/", "A-2"))),
+        profile=parse_profile('id_strip = "#"\nid_replace = "-"'),
+    )
+    assert (told.ids, [reason[:25] for reason in told.reasons]) == (
+        ["A-1", "A-2"],
+        ["line 3, order_id: must be", "line 4, order_id: must be"],
+    )
+
+
 @pytest.mark.parametrize("max_bytes", [1, 1_000_000])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(
