@@ -89,7 +89,7 @@ def _described(cells: Cells) -> Iterator[str]:
     yield f"{_decimal(prices)}{signs}{included}\n\n[columns]"
     for field, names in columns.items():
         first, doubt = cells[names[0]], "by_look" if field in by_look else ""
-        numbers = [shortest(re.sub(r"[^\d.,-]", "", cell)) for cell in first]
+        numbers = [shortest(re.sub(r"[^\d.,-]|[.,](?=\d{3}(?!\d))", "", cell)) for cell in first]
         if field in AMOUNTS and (further := _further(ids, numbers)):
             doubt = "on_each_row"
             if any(before != cell for before, cell in further):
