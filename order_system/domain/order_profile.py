@@ -55,7 +55,7 @@ class State(Strict):
     partly: States = ()
     """States in which an order is run with the lines that are left, if the file says which."""
     leave_out: States = ()
-    """States in which an order or line is left out, written as in `run`. `*` alone is any other state."""
+    """States in which an order or line is left out, written as in `run`. `*` alone: any other but `NULL`."""
     words: dict[str, str] = Field(default_factory=dict)
     """State in small letters, possibly with `*` -> its words for people, such as "cancelled in the shop"."""
     date: str = ""

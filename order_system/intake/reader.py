@@ -119,7 +119,7 @@ def _in_our_words(mistake: ErrorDetails) -> str:
     is_identifier = isinstance(given, str) and IDENTIFIERS.issuperset(mistake["loc"][-1:])
     holds = identifier_holds_card_number if is_identifier else holds_card_number
     if isinstance(given, str | int) and holds(given):
-        return REFUSAL
+        return REFUSAL + (_IF_NONE if mistake["loc"][-1:] in (("order_id",), ("sku",)) else "")
     if kind == "value_error":
         return str(details["error"])
     if kind == "string_pattern_mismatch":
@@ -130,6 +130,7 @@ def _in_our_words(mistake: ErrorDetails) -> str:
     return _PHRASES[kind].format(fields=", ".join(form.model_fields), **details)
 
 
+_IF_NONE = "; if it is no card's, put a letter between its digits"
 _PHRASES = {
     "missing": "is missing",
     "enum": "must be {expected}",

@@ -9,10 +9,10 @@ from order_system.batches.files.columns import COLUMNS, shown
 from order_system.batches.files.guessed_columns import KNOWN, Cells, all_are, columns_of, key_of
 from order_system.batches.files.guessed_text import as_table, likeliest_encoding
 from order_system.batches.files.inspection import encoding_of
-from order_system.batches.files.layouts import fitted_layout
+from order_system.batches.files.layouts import NULLS, fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
-from order_system.batches.files.spellings import is_more_than_zero, says_no
+from order_system.batches.files.spellings import is_more_than_zero, says_no, shortest
 from order_system.domain.ids import is_order_id
 from order_system.domain.money import circulating_currencies
 from order_system.domain.order_file import FileRefused
@@ -89,7 +89,8 @@ def _described(cells: Cells) -> Iterator[str]:
     yield f"{_decimal(prices)}{signs}{included}\n\n[columns]"
     for field, names in columns.items():
         first, doubt = cells[names[0]], "by_look" if field in by_look else ""
-        if field in AMOUNTS and (further := _further(ids, first)):
+        numbers = [shortest(re.sub(r"[^\d.,-]|[.,](?=\d{3}(?!\d))", "", cell)) for cell in first]
+        if field in AMOUNTS and (further := _further(ids, numbers)):
             doubt = "on_each_row"
             if any(before != cell for before, cell in further):
                 doubt, meaning[field] = "", "per line"
@@ -169,10 +170,11 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
         return
     done = [cell for cell in found if _is_done(cell) or (cell in yes and _is_done(name))]
     others, run = [cell for cell in found if cell not in done], list[str]()
-    if all(map(_is_number, found)):  # it tells when, or how much
+    numbers = [cell for cell in found if cell not in NULLS]
+    if all(map(_is_number, numbers)):  # it tells when, or how much
         counts = _is("states", "counts", key_of(name))
         sure = not _is_undone(_plain(name))  # 0 unfulfilled may mean that all is fulfilled
-        run = [cell for cell in found if sure and not is_more_than_zero(cell)]
+        run = [cell for cell in found if cell in NULLS or (sure and not is_more_than_zero(cell))]
         done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
 
@@ -210,10 +212,12 @@ def _means_paid(cell: str, name: str) -> bool:
 def _tells_state(name: str, cells: Cells) -> bool:
     """Return whether a column tells how orders stand, by its name or else by its cells."""
     known = {key_of(each) for field in COLUMNS for each in KNOWN[field]["names"]}
-    if _is("states", "name", key_of(name)) and key_of(name) not in known:
+    a_done = rf"(?:wc )?(?:{KNOWN['states']['done']})\w*"
+    named = _is("states", "name", key_of(name)) or re.fullmatch(rf"{a_done}(?: \w\w?)?", _plain(name))
+    if named and key_of(name) not in known:
         return True
     found = set(map(_plain, cells[name]))
-    one_done = rf"(?:wc )?(?:{KNOWN['states']['done']})\w*(?: \w+)?"
+    one_done = rf"{a_done}(?: \w+)?"
     is_product = key_of(name) in map(key_of, KNOWN["sku"]["names"])
     return len(found) <= MAX_STATES and not is_product and any(re.fullmatch(one_done, cell) for cell in found)
 

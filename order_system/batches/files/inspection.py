@@ -210,8 +210,10 @@ def _check_place(header: Row, further: Sequence[Row]) -> None:
 
 
 def _check_separator(header: Row, separator: str) -> None:
-    other = next((sign for sign in _SEPARATORS if len(salvaged_cells(header.text, sign)) > 1), separator)
-    if (header.broken or len(header.cells) < 2) and other != separator:
+    widths = {sign: len(salvaged_cells(header.text, sign)) for sign in _SEPARATORS}
+    other = max(widths, key=widths.__getitem__)
+    width = 0 if header.broken else len(header.cells)
+    if width < min(widths[other], FEWEST_COLUMNS) and other != separator:
         wanted = _SEPARATORS.get(separator, repr(separator))
         raise FileRefused(
             f"line {header.line}: columns must be separated by {wanted}; or say in a profile that they are "

@@ -184,7 +184,7 @@ def _picker(
                 fields["sku"] = fields["sku"].removeprefix("'")
         if "NULL" in text or "\\N" in text:
             fields.update(
-                {key: "" for key, cell in fields.items() if cell in _NULLS and key not in tells_state}
+                {key: "" for key, cell in fields.items() if cell in NULLS and key not in tells_state}
             )
         if is_plain:
             return fields
@@ -220,7 +220,7 @@ def _as_shown(cell: str) -> str:
     return cell
 
 
-_NULLS = ("NULL", "\\N")
+NULLS = ("NULL", "\\N")
 """What databases write for nothing. It may tell a state, too, and there it stays."""
 _BREAK = re.compile(r"<br */?>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")

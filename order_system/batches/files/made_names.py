@@ -17,13 +17,14 @@ ID stays like that, and is refused."""
 
 
 def tidied_id(text: str, profile: Profile) -> str:
-    """Return the ID as the profile writes IDs: `#1002/A` as shopA-1002-A. A blank text stays blank."""
+    """Return the ID as the profile writes IDs: `#1002/A` as shopA-1002-A. A blank text stays blank; what
+    has no letter for an ID stays, too, and is none."""
     if profile.id_strip:
         text = text.lstrip(profile.id_strip + " ")
     if CUT_SHORT.fullmatch(text):
         return text
     if profile.id_replace and not is_order_id(text):
-        text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace)
+        text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace) or text
     return f"{profile.id_prefix}{text}" if text else ""
 
 

@@ -20,10 +20,10 @@ from order_system.batches.files.amounts import (
 )
 from order_system.batches.files.columns import ORDER_FIELDS, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
-from order_system.batches.files.layouts import Layout, in_column
+from order_system.batches.files.layouts import NULLS, Layout, in_column
 from order_system.batches.files.made_names import CUT_SHORT, with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import says_no, whole_number
+from order_system.batches.files.spellings import says_no, shortest, whole_number
 from order_system.domain.order_profile import Paid, State
 from order_system.intake.bill import COSTS_NOTHING
 
@@ -151,7 +151,7 @@ def _of_order(
     key, found = in_column(column), (rows[0][0], "")
     for line, fields in rows:
         if (text := fields.get(key, "")) and text != found[1]:
-            if found[1]:
+            if found[1] and shortest(text.casefold()) != shortest(found[1].casefold()):
                 raise Unfit(line, layout.name_of(column), f"differs from line {found[0]}{cure}")
             found = line, text
     return found
@@ -159,18 +159,19 @@ def _of_order(
 
 def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
     key = "0" if "0" in (*state.run, *state.leave_out) and _ZERO.fullmatch(text) else text.casefold()
-    if key in state.leave_out or not key or key in state.run or key in state.partly:
-        return key in state.leave_out
+    named = {"", *state.leave_out, *state.run, *state.partly}
+    if key in named or (text in NULLS and "*" in state.leave_out):  # among dates that is a blank
+        return (key if key in named else "") in state.leave_out
     left_out = any(fnmatchcase(key, pattern) for pattern in state.leave_out)
     run = [pattern for pattern in state.run if fnmatchcase(key, pattern)]
     if left_out and any(pattern != "*" for pattern in run):
-        told = f"{shown(text)} may be one to run or to leave out, by the profile's patterns; name it in one"
-        raise Unfit(line, name, told)
+        raise Unfit(line, name, f"{shown(text)} may be one to run or to leave out; name it in either")
     if not left_out and not run:
         known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
         no_cure = "the file cannot tell how many of the line are left"
         part = "add it to `partly` if the file says which lines are left, else to `leave_out`"
-        cure = (no_cure if state.of == "line" else part) if _PARTLY.search(key) else "add it there"
+        is_part = _PARTLY.search(key) or (state.of == "line" and key.strip("0.,").isdigit())
+        cure = (no_cure if state.of == "line" else part) if is_part else "add it there"
         told = f"{shown(text)} is a state that the profile does not know (it knows {known}); {cure}"
         raise Unfit(line, name, told)
     return left_out

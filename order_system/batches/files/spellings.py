@@ -148,7 +148,12 @@ def whole_number(text: str, decimal: str | None) -> str:
     """Return `1.00` as `1`. Three zeros may be thousands: they stay, to be refused, unless a profile says
     which sign stands before decimals."""
     whole, _, zeros = text.partition(decimal or ".")
-    return whole if zeros and not zeros.strip("0") and (len(zeros) != 3 or decimal) else text
+    return whole if zeros and not zeros.strip("0") and (len(zeros) != 3 or decimal) else shortest(text)
+
+
+def shortest(text: str) -> str:
+    """Return `5.50` as `5.5` and `5,0` as `5`. Less than three digits are decimals, whatever the sign."""
+    return text if text.isdigit() else re.sub(r"(?<=\d)(?:[.,]0{1,2}|([.,]\d)0)$", r"\1", text)
 
 
 @lru_cache(maxsize=10_000)

@@ -60,6 +60,14 @@ def test_a_card_number_is_refused_in_keys_and_unknown_fields_too(document: dict[
     assert_refused_in_silence(document)
 
 
+@pytest.mark.parametrize("path", ["order_id", "lines.0.sku"])
+def test_an_identifier_that_only_looks_like_a_card_number_can_be_mended_as_the_reason_says(path: str) -> None:
+    """A shop's order IDs of 16 digits are nothing that a token could stand for."""
+    with pytest.raises(InvalidOrder, match="if it is no card's, put a letter between its digits"):
+        order_from_document(the_order_with((path, "8190000000000011")))
+    assert order_from_document(the_order_with((path, "8190000X00000011")))
+
+
 def assert_refused_in_silence(document: dict[str, Any]) -> None:
     def read_as_file(value: object) -> list[Order]:
         return read_orders(json.dumps(value), "orders.json")

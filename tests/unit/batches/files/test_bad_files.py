@@ -41,6 +41,7 @@ GOOD = csv_text(row())
         (f"Sales\nMay 2026; all shops\n\n{GOOD}", "line 1 is no header; it seems to be on line 4: take out"),
         (f"Sales{',' * 19}\n{GOOD}", "line 1 is no header; it seems to be on line 2: take out"),
         (GOOD.replace(",", ";"), "line 1: columns must be separated by commas"),
+        (GOOD.replace(",", ";").replace("unit_price", "price, net", 1), "by semicolons: separator = "),
         (
             GOOD * 2 + GOOD.replace("shipping_fee,tax,discount", "discount,tax,shipping_fee"),
             "line 5 is another header than the first; what is below it must be a file of its own",
@@ -109,6 +110,18 @@ def test_an_id_that_is_none_is_refused_with_what_cures_it(tmp_path: Path, order_
     if "number" in end:
         (reason,) = read(tmp_path, csv_text(row(order_id)), profile=parse_profile('id_prefix = "a"')).reasons
         assert reason.endswith(end), "a prefix hides no number"
+
+
+def test_an_id_of_signs_alone_is_none_of_the_order_above_it(tmp_path: Path) -> None:
+    told = read(
+        tmp_path,
+        csv_text(*map(row, ("A-1", "\u6ce8\u6587", "/", "A-2"))),
+        profile=parse_profile('id_strip = "#"\nid_replace = "-"'),
+    )
+    assert (told.ids, [reason[:25] for reason in told.reasons]) == (
+        ["A-1", "A-2"],
+        ["line 3, order_id: must be", "line 4, order_id: must be"],
+    )
 
 
 @pytest.mark.parametrize("max_bytes", [1, 1_000_000])

@@ -127,7 +127,7 @@ def test_an_amount_on_each_row_may_be_of_the_row_alone_and_a_person_is_told() ->
     header = "order_id,sku,quantity,unit_price,tax,shipping_fee\n"
     once = written(header + "A-1,S,1,1.00,0.20,5.00\nA-1,T,1,1.00,,\nA-2,T,1,1.00,0.20,5.00\n")
     assert "per line" not in once
-    each = written(header + "A-1,S,1,1.00,0.20,5.00\nA-1,T,1,1.00,0.20,\nA-2,T,1,1.00,0.20,5.00\n")
+    each = written(header + 'A-1,S,1,1.00,"$1,000.20",5.00\nA-1,T,1,1.00,1000.2,\nA-2,T,1,1.00,0.20,5.00\n')
     (told,) = [line for line in each.splitlines() if "per line" in line]
     assert told.startswith('tax = "tax"  # on further rows, too')
 

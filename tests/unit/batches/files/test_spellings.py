@@ -12,7 +12,7 @@ from order_system.batches.files.blocks import Block
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.quick_check import plain_order
 from order_system.batches.files.rows import Row
-from order_system.batches.files.spellings import amount, is_garbled, whole_number
+from order_system.batches.files.spellings import amount, country_code, is_garbled, whole_number
 from order_system.domain.money import InvalidAmount
 from order_system.domain.order import Order
 from order_system.domain.order_file import ParsedOrder, RowProblem
@@ -39,8 +39,8 @@ def told(*rows: Sequence[str], decimal: str | None = None) -> Order | str:
     ("text", "decimal", "whole"),
     [
         ("1.0", ".", "1"), ("12.00", ".", "12"), ("1.0000", ".", "1"), ("1,0", ",", "1"), ("1,000", ",", "1"),
-        ("1.000", None, "1.000"), ("1.000", ".", "1"), ("1.5", ".", "1.5"),
-        ("1.", ".", "1."), ("1,0", ".", "1,0"),
+        ("1.000", None, "1.000"), ("1.000", ".", "1"), ("1.5", ".", "1.5"), ("1.", ".", "1."),
+        ("1,0", ".", "1"), ("2,00", None, "2"), ("1.0", ",", "1"), ("1,000", None, "1,000"),
     ],
 )  # fmt: skip
 def test_quantities(text: str, decimal: str | None, whole: str) -> None:
@@ -104,6 +104,21 @@ def test_an_order_in_another_spelling_is_the_same_order() -> None:
     )  # fmt: skip
     assert told(*other) == told(*plain)
     assert isinstance(told(*plain), Order)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Hrvatska", "HR"),
+        ("Norge", "NO"),
+        ("\u0627\u0644\u0645\u063a\u0631\u0628", "MA"),
+        ("Eesti", "EE"),
+        ("UAE", "AE"),
+        ("Kongo", "CG"),
+    ],
+)
+def test_a_country_has_names_in_many_languages(name: str, code: str) -> None:
+    assert country_code(name) == code
 
 
 def test_a_street_of_several_lines_is_read_as_one(tmp_path: Path) -> None:
