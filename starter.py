@@ -19,7 +19,7 @@ def main() -> int:
 
 
 def _stopped(number: int, _frame: object) -> None:
-    os.write(sys.stderr.fileno(), b"starter.py: stopped\n")
+    os.write(sys.stderr.fileno(), f"{sys.argv[0].rpartition('/')[2]}: stopped\n".encode())
     os._exit(128 + number)
 
 
