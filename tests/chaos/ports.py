@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from order_system.domain.errors import NotReached
 from order_system.domain.ids import split_key
+from order_system.domain.steps import UNDOS
 from order_system.infra.database import Database
 from tests.chaos.faults import FaultLayer
 from tests.chaos.stage import Stage
@@ -89,7 +90,7 @@ _SUBJECTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "claim": lambda arguments: f"claim {arguments[0]}",
     "record": lambda arguments: f"record {arguments[0]}",
     "fulfil": lambda _: "fulfil",
-    "fence": lambda arguments: f"fence {arguments[0][0]}",
+    "fence": lambda arguments: f"fence {UNDOS[arguments[0]].effect}",
     "end_undo": lambda arguments: f"end_undo {next(iter(arguments[0]))}",
 }
 
