@@ -132,7 +132,7 @@ class OrderSystem:
             "interceptors": [
                 ActivityLogContext(),
                 OwnBookOnly(self.book.book_id),
-                NotesAttempts(self.book),
+                NotesAttempts(self.book, TemporalOrderRuns(temporal)),
                 *([announcing] if self.settings.webhooks_url else []),
             ],
             # The sandbox finds code that is not deterministic by importing each workflow's modules anew for

@@ -16,15 +16,17 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.order import SubmissionRef
 from order_system.domain.progress import AttemptMade
+from order_system.domain.reconciliation import OrderRuns
 from order_system.infra.redaction import clean_text, keep_private
 from order_system.infra.temporal.around import AroundActivities, CarryOut
 
 
 class NotesAttempts(AroundActivities):
-    """Does not change how an activity ends, and delays the end by policy.ATTEMPT_NOTED at most."""
+    """Does not change how an activity ends, and delays the end by twice policy.ATTEMPT_NOTED at most."""
 
-    def __init__(self, book: SqlOrderBook) -> None:
+    def __init__(self, book: SqlOrderBook, runs: OrderRuns) -> None:
         self._book = book
+        self._runs = runs
 
     async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
         request, began = (work.args or [None])[0], time.monotonic()
@@ -43,19 +45,28 @@ class NotesAttempts(AroundActivities):
             return
         # An error of the note is ignored. So is a cancel that comes now: the attempt has already ended.
         with suppress(Exception, asyncio.CancelledError):
-            keep_private(request)
             number, began_at = attempt_number(), started_at(request)
+            ended_at = began_at + timedelta(seconds=time.monotonic() - began)
+            if failure is not None:
+                await self._keep_private(request, ref)
             made = AttemptMade(
                 activity=info.activity_type,
                 number=number,
                 last_number=number,
                 due_at=began_at if info.is_local else info.current_attempt_scheduled_time,
                 began_at=began_at,
-                ended_at=began_at + timedelta(seconds=time.monotonic() - began),
+                ended_at=ended_at,
                 said=clean_text(_in_words(failure), in_any_case=True) if failure else None,
             )
             async with asyncio.timeout(policy.ATTEMPT_NOTED.total_seconds()):
                 await self._book.note_attempt(ref, made)
+
+    async def _keep_private(self, request: Any, ref: SubmissionRef) -> None:
+        """A provider may name the customer although this call did not, as a carrier does if a void fails."""
+        keep_private(request)
+        with suppress(Exception):
+            async with asyncio.timeout(policy.ATTEMPT_NOTED.total_seconds()):
+                keep_private(await self._runs.order_of(ref) or request)
 
 
 def _in_words(failure: BaseException) -> str:

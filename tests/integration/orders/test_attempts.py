@@ -16,6 +16,7 @@ from order_system.domain.errors import AnswerLost, NoticeRefused, NotReached, Sh
 from order_system.domain.order import Address, Customer, FirstAttempts, Order, SubmissionRef
 from order_system.domain.progress import AttemptMade
 from order_system.orders.noted_attempts import NotesAttempts
+from order_system.orders.on_server import TemporalOrderRuns
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stage import Staged
 from tests.fixtures.steering.retries import retry_effects
@@ -99,7 +100,7 @@ async def test_the_book_keeps_nothing_personal_of_what_gateways_say(shop: Shop) 
     shop.stage.fail("before charge", lambda: NotReached(f"cannot read {order.payment_method} of {email}"), 1)
     shop.stage.fail("before buy_label", lambda: AnswerLost(words), 2)
     shop.stage.fail("before dispatch", lambda: ShippingRefused(f"{address} is not known, nor is {email}"))
-    shop.stage.fail("before refund", lambda: NotReached(f'customer: "{canary["name"]}", e-mail: {email}'), 1)
+    shop.stage.fail("before refund", lambda: NotReached(f"{canary['name']} of {words}"), 1)  # unasked
     shop.stage.fail("before send_details", lambda: NoticeRefused(f"nobody is called {canary['name']}"))
     shop.stage.fail("before send", lambda: NoticeRefused(f"nobody is called {canary['name']}"))
 
@@ -115,7 +116,9 @@ async def test_a_book_that_does_not_answer_changes_nothing_and_delays_little(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "ATTEMPT_NOTED", SOON)
-    shop.worker_options["interceptors"] = [NotesAttempts(Staged(shop.book, shop.stage))]
+    shop.worker_options["interceptors"] = [
+        NotesAttempts(Staged(shop.book, shop.stage), TemporalOrderRuns(shop.temporal))
+    ]
     hold = shop.stage.hold("before note_attempt")  # for ever
     shop.stage.fail("before note_attempt", lambda: LookupError("a bug of ours"))
     shop.stage.unreachable("reserve", 2)
