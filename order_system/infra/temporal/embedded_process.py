@@ -19,6 +19,7 @@ from order_system.domain.errors import EmbeddedServerFailed, ServerUnreachable
 from order_system.domain.search_attributes import KINDS
 from order_system.infra import policy
 from order_system.infra.process import dies_with_parent, installing
+from order_system.infra.temporal import embedded_visibility
 from order_system.infra.temporal.connection import connect
 
 LOOPBACK = "127.0.0.1"
@@ -99,13 +100,17 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
 
     The server inherits the file descriptor `lock`, and with it the lock. So if a killed owner leaves its
     server behind, no other process starts a second one on the same files."""
-    programs = find_programs()
+    programs, database = find_programs(), options.data_dir / "temporal.db"
     # The last one is tried again: others may take a port between our look and the server's, and many that
     # start at the same moment do so more than once.
     for program in [*programs, *_AGAIN * programs[-1:]]:
+        _remove_half_made(database)
+        is_new = not database.exists()
         server = await _launch(program, options, lock)
         try:
             if await _until_it_answers(server):
+                if is_new:
+                    await asyncio.to_thread(embedded_visibility.lighten, database)
                 return server
         except BaseException:
             await server.stop()
@@ -162,7 +167,6 @@ def _remove_half_made(database: Path) -> None:
 
 
 async def _launch(program: Path, options: ServerOptions, lock: int) -> ServerProcess:
-    _remove_half_made(options.data_dir / "temporal.db")
     port, ui_port = _free_port(options.port), _free_port(options.ui_port)
     with log_file(options.data_dir).open("w") as log:
         process = await asyncio.create_subprocess_exec(
