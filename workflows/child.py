@@ -128,14 +128,28 @@ TURNS_UNTIL_AN_END_IS_HEARD = 10
 async def _end_of(child: ChildWorkflowHandle[Any, Answer], until: asyncio.Event | None) -> Answer:
     """Await the child's end. A cancel of ours, or `until`, is passed on to the child, but only once."""
     stop = asyncio.create_task(until.wait()) if until else None
-    asked = False
-    while not child.done():
-        undisturbed = await _undisturbed(child, None if asked else stop)
-        if not (undisturbed or asked or child.done()):
-            asked = child.cancel()  # once: a child takes only one cancel
+    if not await _undisturbed(child, stop) and not child.done():
+        child.cancel()
+        await _ends_cancelled(child)
     if stop:
         stop.cancel()
     return await child
+
+
+async def _ends_cancelled(child: ChildWorkflowHandle[Any, Answer]) -> None:
+    """Wait for the end of a child that is asked to stop; more cancels of ours change nothing.
+
+    Raises CancelledError if it does not end. After a reset of ours, we never hear of a child that was
+    terminated before. What a child may still do is stopped by the undo's fence."""
+    late = None
+    if workflow.patched("a-cancelled-child-may-be-gone"):
+        late = asyncio.create_task(workflow.sleep(policy.CHILD_CANCELLED))
+    while not child.done():
+        await _undisturbed(child, late)
+        if late and late.done() and not child.done():
+            raise CancelledError("the step was cancelled, and its end is not heard of")
+    if late:
+        late.cancel()
 
 
 async def _started(

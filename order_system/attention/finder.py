@@ -221,7 +221,7 @@ class AttentionFinder:
         if child is not None and child.close_time and self._now - child.close_time > self.slow_after:
             keeps = (
                 f"{child.id} has ended, and the order never hears of it, since both were terminated, and the "
-                "order was then reset: terminate it, and it is undone; or reset it to before that step"
+                "order was then reset: terminate or cancel it: it is undone; or reset it to before that step"
             )
         else:
             fails = stuck.what_fails(child or described) or stuck.what_fails(described)

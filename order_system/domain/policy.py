@@ -106,6 +106,10 @@ CHILD_BUSY_POLL = timedelta(seconds=2)
 CHILD_BUSY_LIMIT = timedelta(minutes=5)
 """An order that met such a child before the patch `wait-for-a-busy-child` gives up after this time."""
 
+CHILD_CANCELLED = timedelta(minutes=10)
+"""How long a child may take to end after its cancel; it needs the rest of an attempt, at most. Then it counts
+as gone. What it may still do is stopped by the undo's fences."""
+
 # --- batches --------------------------------------------------------------------------------------
 
 BATCH_WINDOW = 50

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from order_system.domain import policy
 from order_system.domain.answers import (
     AnsweredAs,
@@ -19,7 +21,7 @@ from order_system.domain.order import Flow, Order
 from order_system.domain.steps import Step
 from tests.fixtures.shops.abandoned import terminated_at
 from tests.fixtures.shops.shop import Shop
-from tests.fixtures.steering.resets import reset
+from tests.fixtures.steering.resets import reset, reset_into_payment_after_both_were_terminated
 from tests.fixtures.steering.waiting import eventually
 from tests.replay.refunded_later import refunded_later
 from workflows.order import OrderFulfillmentWorkflow
@@ -200,6 +202,18 @@ async def reset_while_a_provider_was_busy(shop: Shop, order: Order) -> None:
     await shop.ended(shop.handle(order))
 
 
+async def cancelled_in_shipping(shop: Shop, order: Order) -> None:
+    await cancelled_at("before buy_label", shop, order)
+
+
+async def cancelled_when_its_step_was_gone(shop: Shop, order: Order) -> None:
+    await reset_into_payment_after_both_were_terminated(shop, order)
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(policy, "CHILD_CANCELLED", timedelta(seconds=1))
+        await shop.handle(order).cancel()
+        await shop.ended(shop.handle(order))
+
+
 def in_parallel(order: Order, **changes: object) -> Order:
     return order.model_copy(update={"flow": Flow.PARALLEL, **changes})
 
@@ -263,6 +277,8 @@ STORIES: list[Story] = [
     notice_failed,
     cancelled,
     cancelled_too_late,
+    cancelled_in_shipping,
+    cancelled_when_its_step_was_gone,
     undo_was_stuck,
     undo_was_retried_and_then_handled,
     dispatched_by_hand,

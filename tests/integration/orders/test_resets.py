@@ -14,8 +14,7 @@ from tests.fixtures.shops.abandoned import named
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import the_concern
 from tests.fixtures.shops.watched import submitted, watched
-from tests.fixtures.steering.resets import reset
-from tests.fixtures.steering.waiting import eventually
+from tests.fixtures.steering.resets import reset, reset_into_payment_after_both_were_terminated
 
 pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
@@ -101,32 +100,26 @@ async def test_a_cancel_after_a_reset_undoes_what_the_earlier_run_did(shop: Shop
     await shop.assert_clean()
 
 
-@pytest.mark.parametrize("cancelled", [False, True])
-async def test_a_terminated_parent_that_is_reset_into_a_step_is_listed_with_the_cure(
-    shop: Shop, cancelled: bool
-) -> None:
-    """The step was terminated with it, before the reset, so the new run never hears of its end."""
+async def test_a_terminated_parent_that_is_reset_into_a_step_is_listed_with_the_cure(shop: Shop) -> None:
     order = an_order()
-    hold = shop.stage.hold("after charge")
     async with shop.open():
-        await shop.client.submit(order)
-        await hold.reached()
-
-        async def has_heard_of_its_start() -> bool:
-            events = (await shop.handle(order).fetch_history()).events
-            return events[-1].HasField("workflow_task_completed_event_attributes") and len(events) > 6
-
-        await eventually(has_heard_of_its_start, 60, "the parent to hear of the step's start")
-        await shop.handle(order).terminate("by the operator")
-        hold.let_go()
-        await reset(shop, order, task=-1)
-        if cancelled:
-            await shop.handle(order).cancel()
+        await reset_into_payment_after_both_were_terminated(shop, order)
         cure = f"payment-{order.order_id} has ended, and the order never hears of it"
         listed = await the_concern(shop, order, saying=cure, slow_after=timedelta(0))
         assert listed.kind is ConcernKind.NO_PROGRESS
 
         await shop.handle(order).terminate("as attention says")
         assert named(await shop.reconcile(), "settled") == [order.order_id]
+    (await shop.accounts(order)).assert_undone()
+    await shop.assert_clean()
+
+
+async def test_a_cancel_ends_that_wait_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "CHILD_CANCELLED", infra_policy.WATCH_POLL)
+    order = an_order()
+    async with shop.open():
+        await reset_into_payment_after_both_were_terminated(shop, order)
+        await shop.handle(order).cancel()
+        assert (await watched(shop, order)).status == OrderStatus.CANCELLED
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
