@@ -31,6 +31,7 @@ from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.steering.waiting import eventually
 from tests.replay import stories
 from tests.replay.captured_later import CAPTURED_LATER
 from tests.replay.locally_first import LOCALLY_FIRST
@@ -83,6 +84,14 @@ async def record(story: Story, shop: Shop) -> None:
 
 
 async def save(name: str, temporal: Client, workflow_ids: list[str]) -> None:
+    """The first of the workflows has ended last; lists lag behind."""
+    last = (await temporal.get_workflow_handle(workflow_ids[0]).describe()).run_id
+
+    async def all_are_listed() -> bool:
+        ended = f"RunId = '{last}' AND ExecutionStatus != 'Running'"
+        return (await temporal.count_workflows(ended)).count == 1
+
+    await eventually(all_are_listed, 60, f"the server to list {workflow_ids[0]}")
     recorded: dict[str, Any] = {}
     async for found in temporal.list_workflows(f"WorkflowId IN ({', '.join(map(repr, workflow_ids))})"):
         handle = temporal.get_workflow_handle(found.id, run_id=found.run_id)

@@ -22,6 +22,7 @@ def test_each_version_has_its_histories_and_this_one_has_each_story() -> None:
     assert {each.name for each in HISTORIES.iterdir()} == versions, (
         "a history that is in no folder, or none in one"
     )
+    assert all(json.loads(file.read_text()) for file in RECORDED.values())
     assert {f"{OURS.name}/{name}" for name in (BATCH, *(story.__name__ for story in STORIES))} <= set(
         RECORDED
     )
