@@ -86,6 +86,21 @@ class Paid(Strict):
     """The column of what has been paid. The rest of the total is still to be paid."""
 
 
+class NotGoods(Strict):
+    """How to find rows of an order that are no goods, but a part of what it costs."""
+
+    column: str
+    """What is found here is written as in `run` of a state. A row with anything else is goods."""
+    shipping_fee: States = ()
+    tax: States = ()
+    discount: States = ()
+    """Its amount may be negative. It is subtracted in any case."""
+
+    @property
+    def kinds(self) -> dict[str, States]:
+        return {"shipping_fee": self.shipping_fee, "tax": self.tax, "discount": self.discount}
+
+
 class Profile(Strict):
     guessed: bool = False
     """True if `batch profile` has made it and nobody has looked yet: it can be planned with, but not run."""
@@ -120,6 +135,7 @@ class Profile(Strict):
     """Lines of the file that are no orders; `*` is any characters. Only a line that lacks cells is one."""
     states: tuple[State, ...] = ()
     paid: Paid | None = None
+    not_goods: NotGoods | None = None
 
     @property
     def names_columns(self) -> bool:

@@ -81,6 +81,27 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
     ]
 
 
+def without_doubles(rows: Rows, layout: Layout) -> Rows:
+    """Drop rows that cost nothing and name the item of another row: Magento adds one for the chosen variant
+    of a product. Raises Unfit if the profile does not say whether they are gifts."""
+    what = layout.profile.meaning.get("free_line")
+    if what == "own item":
+        return rows
+    prices = {line: number(fields, "unit_price", layout) for line, fields in rows}
+    what_of = {
+        line: (each["sku"], whole_number(each["quantity"], layout.profile.decimal)) for line, each in rows
+    }
+    paid = {what_of[line]: line for line, _ in rows if prices[line]}
+    doubles = {line: paid.get(what_of[line]) for line, _ in rows if prices[line] == 0}
+    for line, other in doubles.items():
+        if other and (what != "same item" or line == rows[0][0]):
+            message = f"is nothing, for what is on line {other}, too"
+            cure = ': one item twice, or a gift? Say free_line = "same item" or "own item" under [meaning]'
+            cure = f", and begins the order; put it below line {other}" if what else cure
+            raise Unfit(line, layout.names["unit_price"], message + cure)
+    return [row for row in rows if not doubles.get(row[0])]
+
+
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
     """Yield what the rows may mean: as they stand; rounded, if a shop reckons in tenths of cents; without the
     tax that is in the prices; with the discount of the goods alone; with the lines' discounts on top. An
@@ -128,7 +149,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
         return rows
     for key in discounts:
         signs = {
-            _MINUS.search(fields[key]) is None: line
+            MINUS.search(fields[key]) is None: line
             for line, fields in rows
             if re.search("[1-9]", fields[key])
         }
@@ -140,12 +161,12 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
         new = fields
         for key in discounts:
             if "-" in fields[key]:  # some shops write discounts so
-                new = new | {key: _MINUS.sub("", fields[key], count=1)}
+                new = new | {key: MINUS.sub("", fields[key], count=1)}
         if is_share and fields["discount"]:
             new = new | {"discount": _of_share((line, new), rows, layout)}
         for field, keys in parts.items():
             if any(map(new.__getitem__, keys)):
-                values = [_amount((line, new), key, layout) for key in (field, *keys) if new[key]]
+                values = [amount_of((line, new), key, layout) for key in (field, *keys) if new[key]]
                 new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
         changed.append((line, new))
     for field in [field for field, what in meaning.items() if what == "unclear"]:
@@ -158,11 +179,11 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     return changed
 
 
-_MINUS = re.compile(r"-(?=\D{0,4}[0-9])|(?<=[0-9])-$")
+MINUS = re.compile(r"-(?=\D{0,4}[0-9])|(?<=[0-9])-$")
 """Of a number, and not that of `34,-`."""
 
 
-def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:
+def amount_of(row: NumberedRow, key: str, layout: Layout) -> Decimal:
     """Return the amount. Raises Unfit if it is none."""
     line, fields = row
     if (value := number(fields, key, layout)) is None:
@@ -200,7 +221,7 @@ def added_up(rows: Rows, layout: Layout) -> Rows:
     first_line, first = rows[0]
     has_discounts = [True for _, fields in rows if fields.get("line_discount", "").strip("0.,")]
     for field in [*layout.per_line, "line_discount"] if has_discounts else layout.per_line:
-        values = [_amount(row, field, layout) for row in rows if row[1][field]]
+        values = [amount_of(row, field, layout) for row in rows if row[1][field]]
         sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
     if not sums:
         return rows

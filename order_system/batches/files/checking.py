@@ -16,6 +16,7 @@ from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.made_names import tidied_id
 from order_system.batches.files.meaning import as_meant, text_in
+from order_system.batches.files.not_goods import KIND
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.quick_check import cents, plain_order
 from order_system.batches.files.spellings import spelled_out
@@ -145,7 +146,7 @@ def _read_thoroughly(
     if len(rows) > 1:
         rows, came_from, disagreements = _consolidated(rows, layout)
         mistakes += disagreements
-        rows = _merged(rows)
+        rows = _merged([row for row in rows if KIND not in row[1]])
     return (None, mistakes) if mistakes else _read_strictly(rows, came_from, layout)
 
 

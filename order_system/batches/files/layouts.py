@@ -136,6 +136,7 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
     further += [name for state in profile.states for name in (state.column, state.date)]
     if paid := profile.paid:
         further += [*paid.column, *paid.or_else, paid.owed, paid.amount, *paid.reference]
+    further += [profile.not_goods.column] if profile.not_goods else []
     return wanted | {in_column(name): name for name in further if name}
 
 

@@ -2,6 +2,7 @@
 amounts are of; and whether it is paid. The result is rows of our own columns, for `checking` to read."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
@@ -16,12 +17,14 @@ from order_system.batches.files.amounts import (
     sum_of_lines,
     with_amounts,
     with_points,
+    without_doubles,
     without_sums,
 )
 from order_system.batches.files.columns import ORDER_FIELDS, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import NULLS, Layout, in_column
 from order_system.batches.files.made_names import CUT_SHORT, with_skus_apart
+from order_system.batches.files.not_goods import KIND, told_apart, with_charges, without_repeats
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import says_no, shortest, whole_number
 from order_system.domain.order_profile import Paid, State
@@ -42,10 +45,15 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     profile = layout.profile
     if profile.sums_first and len(rows) > 1 and not rows[0][1]["sku"]:
         rows = without_sums(rows, layout)
-    said = tuple([layout.says(fields) for _, fields in rows])
+    charges: Sequence[NumberedRow] = ()
+    if others := profile.not_goods:
+        rows, charges = told_apart(rows, others, layout)
+    said = (*[layout.says(fields) for _, fields in rows], len(charges))
     without, unshippable, needs_none = _not_to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
-    rows = _without_doubles(rows, layout) if len(rows) > 1 else rows
+    if others and charges:
+        rows = with_charges(rows, charges, others, layout)
+    rows = without_doubles(rows, layout) if len(rows) > 1 else rows
     payment = _payment(rows, said, layout)
     if unshippable and not payment:
         raise unshippable
@@ -58,7 +66,7 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
         rows = [each for row in rows for each in of_each_piece(row, layout)]
     for _, fields in rows if payment else ():
         fields["payment_method"] = payment
-    return rows
+    return without_repeats(rows) if charges else rows
 
 
 def _check_ids(rows: Rows, layout: Layout) -> None:
@@ -88,7 +96,8 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
     partly: tuple[int, str] | None = None
     unshippable: Unfit | None = None
     needs_none: set[int] = set()
-    tells_rest, kept = False, rows
+    goods = [row for row in rows if KIND not in row[1]]
+    tells_rest, kept = False, goods
     for state in layout.profile.states:
         name = layout.name_of(state.column)
         if state.of == "order":
@@ -98,7 +107,7 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
             partly = (line, name) if text.casefold() in state.partly else partly
             continue
         of_all = state.of == "all lines"
-        texts = [(row[0], text_in(row, state.column)) for row in (rows if of_all else kept)]
+        texts = [(row[0], text_in(row, state.column)) for row in (goods if of_all else kept)]
         gone = {line for line, text in texts if _is_left_out(state, text, line, name)}
         left = [row for row in kept if row[0] not in gone]
         if not left:
@@ -109,32 +118,11 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
             unshippable = Unfit(line, name, "needs no shipping, and is not paid; take the order out")
         tells_rest |= not of_all and len(left) < len(kept)
         kept = left
-    if partly and not tells_rest and not all(fields.get("quantity_left") for _, fields in rows):
+    if partly and not tells_rest and not all(fields.get("quantity_left") for _, fields in goods):
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
-    if not partly and len(kept) == len(rows):
+    if not partly and len(kept) == len(goods):
         layout.run_whole.add(said)
-    return {line for line, _ in rows if line not in dict(kept)}, unshippable, needs_none
-
-
-def _without_doubles(rows: Rows, layout: Layout) -> Rows:
-    """Drop rows that cost nothing and name the item of another row: Magento adds one for the chosen variant
-    of a product. Raises Unfit if the profile does not say whether they are gifts."""
-    what = layout.profile.meaning.get("free_line")
-    if what == "own item":
-        return rows
-    prices = {line: number(fields, "unit_price", layout) for line, fields in rows}
-    what_of = {
-        line: (each["sku"], whole_number(each["quantity"], layout.profile.decimal)) for line, each in rows
-    }
-    paid = {what_of[line]: line for line, _ in rows if prices[line]}
-    doubles = {line: paid.get(what_of[line]) for line, _ in rows if prices[line] == 0}
-    for line, other in doubles.items():
-        if other and (what != "same item" or line == rows[0][0]):
-            message = f"is nothing, for what is on line {other}, too"
-            cure = ': one item twice, or a gift? Say free_line = "same item" or "own item" under [meaning]'
-            cure = f", and begins the order; put it below line {other}" if what else cure
-            raise Unfit(line, layout.names["unit_price"], message + cure)
-    return [row for row in rows if not doubles.get(row[0])]
+    return {line for line, _ in goods if line not in dict(kept)}, unshippable, needs_none
 
 
 def text_in(row: NumberedRow, column: str) -> str:
@@ -198,9 +186,10 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     """Return the lines, or pieces of them, that have not been shipped. The order's shipping fee belongs to
     what has been shipped, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what
     the rest costs."""
-    check_rest(rows, without, layout)
+    goods = [row for row in rows if KIND not in row[1]]
+    check_rest(goods, without, layout)
     left: list[NumberedRow] = []
-    for line, fields in rows:
+    for line, fields in goods:
         ordered = whole_number(fields["quantity"], layout.profile.decimal)
         pieces = whole_number(fields.get("quantity_left", ""), layout.profile.decimal) or ordered
         if line not in without and pieces == ordered:
@@ -209,8 +198,10 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
             left.append((line, fewer_pieces((line, fields), ordered, pieces, layout)))
     if not left:
         raise LeftOut(layout.names["quantity_left"], "all of it is shipped already")
-    if left == list(rows):
+    if left == goods:
         return rows
+    for line, fields in rows[len(goods) :]:
+        raise Unfit(line, fields[KIND], _OF_THE_WHOLE)
     _, first = rows[0]
     gone = [row for row in rows if row[0] in without]
     of_order = [field for field in AMOUNTS if not layout.profile.is_per_line(field)]
@@ -224,15 +215,17 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:
         for field in ("tax", "discount") if only_unshippable else ("tax", "discount", "total"):
             if field in of_order and any(number(fields, field, layout) for _, fields in rows):
-                message = (
-                    "is of the whole order, and how much of it is on what is left is not told; "
-                    "take the other lines out of the file, and let this and the total be of the rest"
-                )
-                raise Unfit(rows[0][0], layout.names[field], message)
+                raise Unfit(rows[0][0], layout.names[field], _OF_THE_WHOLE)
     shared |= dict.fromkeys(of_order, "")
     if only_unshippable:
         shared["shipping_fee"] = first["shipping_fee"]
     return [(line, fields | shared) for line, fields in left]
+
+
+_OF_THE_WHOLE = (
+    "is of the whole order, and how much of it is on what is left is not told; "
+    "take the other lines out of the file, and let this and the total be of the rest"
+)
 
 
 # --- payment -------------------------------------------------------------------------------------

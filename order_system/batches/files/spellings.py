@@ -30,7 +30,7 @@ UNLIKELY = {
 """A street that only fills its cell; a city may, in Singapore. A postal code and a country whose codes have
 five digits: a spreadsheet takes the first one off 02134. Five digits, and a country whose codes are never
 so: it is a state of the US that has the same code."""
-NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
+NEGATIVE = "is negative; take returns out, and put discounts into the order's, or name them under [not_goods]"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
 
