@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from html import unescape
 from operator import itemgetter
+from unicodedata import is_normalized, normalize
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
 from order_system.batches.files.made_names import sku_of_name, tidied_id
@@ -177,6 +178,8 @@ def _picker(
         fields, found = blank.copy(), picked(cells)
         of_order = found[count:] != blanks
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
+        if not text.isascii() and not is_normalized("NFC", text):
+            fields = {key: normalize("NFC", cell) for key, cell in fields.items()}
         if ("=" in text and '="' in text) or ("'" in text and DEFUSED.search(text)):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
         if "'" in text:  # people put it before digits that a spreadsheet is to leave alone
@@ -228,7 +231,7 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]
 
 
 def _cleaned(cell: str) -> str:
-    return undefused(cell.strip()).strip()
+    return undefused(normalize("NFC", cell.strip())).strip()
 
 
 class _Header:
@@ -267,15 +270,13 @@ class _Header:
             may_be_missing = key in not_needed or (name.endswith("?") and not is_required)
             if may_be_missing or any(self.find(each) is not None for each in enough):
                 continue
+            cure = "; if all orders are in one, say it: currency==USD in a map" if key == "currency" else ""
             if key not in profile.columns and key in COLUMNS:
-                problems.append(f"the column {key} is missing{hint_at(key, self._header)}")
+                problems.append(f"the column {key} is missing{hint_at(key, self._header)}{cure}")
             else:
                 names = [shown(each) for each in _alternatives(name)]
                 hint = hint_at(_alternatives(name)[0], self._header)
                 purpose = f" for {key}" if key in profile.columns else ""
-                cure = (
-                    "; if all orders are in one, say it: currency==USD in a map" if key == "currency" else ""
-                )
                 problems.append(f"there is no column {' or '.join(names)}{purpose}{hint}{cure}")
         return problems
 

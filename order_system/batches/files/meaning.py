@@ -27,7 +27,7 @@ from order_system.batches.files.made_names import CUT_SHORT, with_skus_apart
 from order_system.batches.files.not_goods import KIND, told_apart, with_charges, without_repeats
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import says_no, shortest, whole_number
-from order_system.domain.order_profile import Paid, State
+from order_system.domain.order_profile import Paid, State, as_state
 from order_system.intake.bill import COSTS_NOTHING
 
 
@@ -104,7 +104,7 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
             line, text = _of_order(rows, state.column, layout, _OF_LINE)
             if _is_left_out(state, text, line, name):
                 raise _left_out(state, text, rows, name)
-            partly = (line, name) if text.casefold() in state.partly else partly
+            partly = (line, name) if as_state(text) in state.partly else partly
             continue
         of_all = state.of == "all lines"
         texts = [(row[0], text_in(row, state.column)) for row in (goods if of_all else kept)]
@@ -146,7 +146,7 @@ def _of_order(
 
 
 def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
-    key = "0" if "0" in (*state.run, *state.leave_out) and _ZERO.fullmatch(text) else text.casefold()
+    key = "0" if "0" in (*state.run, *state.leave_out) and _ZERO.fullmatch(text) else as_state(text)
     named = {"", *state.leave_out, *state.run, *state.partly}
     if key in named or (text in NULLS and "*" in state.leave_out):  # among dates that is a blank
         return (key if key in named else "") in state.leave_out
@@ -171,7 +171,7 @@ _A_WORD = 4  # a state with fewer letters, such as `Y`, tells nothing without it
 
 
 def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
-    key = text.casefold()
+    key = as_state(text)
     alike = (words for states, words in state.words.items() if fnmatchcase(key, states))
     words = state.words.get(key) or next(alike, "")
     if not words:
@@ -251,7 +251,7 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     states = paid.states if told_by else paid.or_else_states or paid.states
     found = [(column, *_of_order(rows, column, layout)) for column in told_by or or_else or paid.column]
     column, line, text = next((each for each in found if each[2]), (found or [("", 0, "")])[0])
-    state, first = text.casefold(), rows[0][1]
+    state, first = as_state(text), rows[0][1]
     owed_on, owed = _owed(rows, paid, layout)
     rest = f"{owed} {first['currency']} are still to be paid" if owed else "it is not paid"
     if state in paid.refuse:

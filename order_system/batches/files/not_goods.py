@@ -10,7 +10,7 @@ from order_system.batches.files.columns import ORDER_FIELDS, NumberedRow
 from order_system.batches.files.findings import Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.spellings import NEGATIVE, is_negative, whole_number
-from order_system.domain.order_profile import NotGoods
+from order_system.domain.order_profile import NotGoods, as_state
 from order_system.intake.fields import MAX_QUANTITY
 
 KIND = "not_goods"
@@ -22,7 +22,7 @@ def told_apart(rows: Rows, said: NotGoods, layout: Layout) -> tuple[Rows, Sequen
     tell what belongs to the whole order. Raises Unfit."""
     charges: list[NumberedRow] = []
     for line, fields in rows:
-        text = fields[in_column(said.column)].casefold()
+        text = as_state(fields[in_column(said.column)])
         kinds = [kind for kind in said.kinds if any(fnmatchcase(text, each) for each in said.kinds[kind])]
         if len(kinds) > 1:
             raise Unfit(

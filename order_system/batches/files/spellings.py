@@ -114,7 +114,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
 
 
 def is_negative(text: str) -> bool:
-    return text.startswith(("-", "\u2212", "(")) or (text.endswith("-") and text[-2:-1] not in ".,:-")
+    is_marked = text.startswith(("-", "\u2212", "(")) or (text.endswith("-") and text[-2:-1] not in ".,:-")
+    return is_marked and re.search("[1-9]", text) is not None
 
 
 def is_more_than_zero(text: str) -> bool:
