@@ -101,10 +101,6 @@ class NotGoods(Strict):
     discount: States = ()
     """Its amount may be negative. It is subtracted in any case."""
 
-    @property
-    def kinds(self) -> dict[str, States]:
-        return {"shipping_fee": self.shipping_fee, "tax": self.tax, "discount": self.discount}
-
 
 class Profile(Strict):
     guessed: bool = False

@@ -9,7 +9,7 @@ from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
 from order_system.batches.files.findings import Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import amount, whole_number
+from order_system.batches.files.spellings import NEGATIVE, amount, is_negative, whole_number
 from order_system.domain.money import InvalidAmount, decimals
 
 Rows = Sequence[NumberedRow]
@@ -187,8 +187,8 @@ def amount_of(row: NumberedRow, key: str, layout: Layout) -> Decimal:
     """Return the amount. Raises Unfit if it is none."""
     line, fields = row
     if (value := number(fields, key, layout)) is None:
-        message = "must be an amount, such as 29.99"
-        raise Unfit(line, layout.names[key], message + cure_of_comma(fields[key]))
+        message = "must be an amount, such as 29.99" + cure_of_comma(fields[key])
+        raise Unfit(line, layout.names[key], NEGATIVE if is_negative(fields[key]) else message)
     return value
 
 

@@ -2,7 +2,6 @@
 amounts are of; and whether it is paid. The result is rows of our own columns, for `checking` to read."""
 
 import re
-from collections.abc import Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
@@ -45,8 +44,8 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     profile = layout.profile
     if profile.sums_first and len(rows) > 1 and not rows[0][1]["sku"]:
         rows = without_sums(rows, layout)
-    charges: Sequence[NumberedRow] = ()
-    if others := profile.not_goods:
+    others, charges = profile.not_goods, ()
+    if others:
         rows, charges = told_apart(rows, others, layout)
     said = (*[layout.says(fields) for _, fields in rows], len(charges))
     without, unshippable, needs_none = _not_to_be_shipped(rows, said, layout)

@@ -94,7 +94,7 @@ def test_what_each_row_costs_in_all_and_what_it_has_for_itself_counts(tmp_path: 
         ),
         (["1,Shipping,1,free,,"], "line 3, Rate: must be an amount, such as 29.99"),
         (["1,Shipping,1,,,"], "line 3, Rate: must be an amount, such as 29.99"),
-        (["1,Shipping,0,5.00,,"], "line 3, Qty: must be a whole number between 1 and 10,000"),
+        (["1,Shipping,0,5.00,,"], "line 3, Qty: must be a whole number between 1 and 9,999"),
         (
             ["1,Shipping discount,1,5.00,,"],
             "line 3, Item: may be shipping_fee or discount; let one",
