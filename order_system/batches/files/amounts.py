@@ -13,6 +13,8 @@ from order_system.batches.files.spellings import NEGATIVE, amount, is_negative, 
 from order_system.domain.money import InvalidAmount, decimals
 
 Rows = Sequence[NumberedRow]
+KIND = "not_goods"
+"""The key, in the fields of a row that is no goods, of the amount of the order that it is a part of."""
 
 
 def filled_in(rows: Rows, layout: Layout) -> Rows:
@@ -216,13 +218,16 @@ _SHARE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,12})?")
 
 
 def added_up(rows: Rows, layout: Layout) -> Rows:
-    """Add up, on the first row, the amounts that stand on each line. Raises Unfit."""
+    """Add up, on the first row, the amounts that stand on each line, or are lines. Raises Unfit."""
     sums: Fields = {}
     first_line, first = rows[0]
     has_discounts = [True for _, fields in rows if fields.get("line_discount", "").strip("0.,")]
-    for field in [*layout.per_line, "line_discount"] if has_discounts else layout.per_line:
+    fields_of_lines = [*layout.per_line, *(["line_discount"] if has_discounts else [])]
+    for field in dict.fromkeys([*fields_of_lines, *(fields[KIND] for _, fields in rows if KIND in fields)]):
         values = [amount_of(row, field, layout) for row in rows if row[1][field]]
-        sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
+        total = sum(values, Decimal(0))
+        total = rounded(total, first["currency"]) if field in fields_of_lines else total
+        sums[field] = f"{total:f}".replace(".", layout.decimal) if values else ""
     if not sums:
         return rows
     blank = dict.fromkeys(sums, "")

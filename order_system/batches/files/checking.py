@@ -9,14 +9,13 @@ from itertools import product
 from operator import mul
 from typing import Any
 
-from order_system.batches.files.amounts import Rows, cure_of_comma, number, readings
+from order_system.batches.files.amounts import KIND, Rows, cure_of_comma, number, readings
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
 from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.made_names import tidied_id
 from order_system.batches.files.meaning import as_meant, text_in
-from order_system.batches.files.not_goods import KIND
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.quick_check import cents, plain_order
 from order_system.batches.files.spellings import spelled_out

@@ -182,22 +182,19 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
 
 
 def _not_goods_section(cells: Cells, ids: list[str]) -> Iterator[str]:
-    """Yield [not_goods] for the column by which most orders seem to have such a row beside others."""
+    """Yield [not_goods] for the first column by which some orders seem to have such a row beside others."""
     orders = [*accumulate(ids, lambda before, each: each or before)]
-    most, column, found = 0, "", dict[str, list[str]]()
     for name, texts in cells.items():
-        named = {
+        kinds = {
             kind: _different(text for text in texts if _is("not_goods", kind, _plain(text)))
             for kind in KNOWN["not_goods"]
         }
-        words = {*chain.from_iterable(named.values())}
-        goods = {order for order, text in zip(orders, texts, strict=False) if text not in words}
-        others = {order for order, text in zip(orders, texts, strict=False) if text in words}
-        if others <= goods and len(others) > most:
-            most, column, found = len(others), name, named
-    if found:
-        yield f"\n[not_goods]{_comment('not_goods')}\ncolumn = {_toml(column)}"
-        yield from (f"{kind} = {_toml(words)}" for kind, words in found.items() if words)
+        rows, words = [*zip(orders, texts, strict=False)], {*chain.from_iterable(kinds.values())}
+        others = {order for order, text in rows if text in words}
+        if others and others <= {order for order, text in rows if text not in words}:
+            yield f"\n[not_goods]{_comment('not_goods')}\ncolumn = {_toml(name)}"
+            yield from (f"{kind} = {_toml(found)}" for kind, found in kinds.items() if found)
+            return
 
 
 def _is_number(cell: str) -> bool:

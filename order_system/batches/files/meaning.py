@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from order_system.batches.files.amount_checks import check_included, check_rest
 from order_system.batches.files.amounts import (
+    KIND,
     Rows,
     added_up,
     fewer_pieces,
@@ -19,11 +20,11 @@ from order_system.batches.files.amounts import (
     without_doubles,
     without_sums,
 )
-from order_system.batches.files.columns import ORDER_FIELDS, NumberedRow, shown
+from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import NULLS, Layout, in_column
 from order_system.batches.files.made_names import CUT_SHORT, with_skus_apart
-from order_system.batches.files.not_goods import KIND, told_apart, with_charges, without_repeats
+from order_system.batches.files.not_goods import told_apart, with_charges, without_repeats
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import says_no, shortest, whole_number
 from order_system.domain.order_profile import Paid, State, as_state
@@ -44,7 +45,7 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     profile = layout.profile
     if profile.sums_first and len(rows) > 1 and not rows[0][1]["sku"]:
         rows = without_sums(rows, layout)
-    others, charges = profile.not_goods, ()
+    others, charges = profile.not_goods, dict[int, Fields]()
     if others:
         rows, charges = told_apart(rows, others, layout)
     said = (*[layout.says(fields) for _, fields in rows], len(charges))

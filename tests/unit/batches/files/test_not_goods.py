@@ -86,15 +86,21 @@ def test_what_each_row_costs_in_all_and_what_it_has_for_itself_counts(tmp_path: 
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (["1,Shipping,1,-5.00,,"], "line 3, Rate: is negative; take returns out"),
-        (["1,Voucher,-1,-5.00,,"], "line 3, Rate: is negative; take returns out"),
+        (
+            ["1,Shipping,1,-5.00,,"],
+            "line 3, Rate: must be an amount, of one or more pieces; that of a discount",
+        ),
+        (
+            ["1,Voucher,-1,-5.00,,"],
+            "line 3, Rate: must be an amount, of one or more pieces; that of a discount",
+        ),
         (
             ["1,Voucher,1,-5.00,,", "1,Voucher,1,2.00,,"],
-            "line 4, Rate: has another sign than line 3; take out",
+            "line 4, discount: has another sign than line 3; take out",
         ),
-        (["1,Shipping,1,free,,"], "line 3, Rate: must be an amount, such as 29.99"),
-        (["1,Shipping,1,,,"], "line 3, Rate: must be an amount, such as 29.99"),
-        (["1,Shipping,0,5.00,,"], "line 3, Qty: must be a whole number between 1 and 9,999"),
+        (["1,Shipping,1,free,,"], "line 3, Rate: must be an amount, of one or more pieces"),
+        (["1,Shipping,1,,,"], "line 3, Rate: must be an amount, of one or more pieces"),
+        (["1,Shipping,0,5.00,,"], "line 3, Rate: must be an amount, of one or more pieces"),
         (
             ["1,Shipping discount,1,5.00,,"],
             "line 3, Item: may be shipping_fee or discount; let one",
@@ -102,6 +108,7 @@ def test_what_each_row_costs_in_all_and_what_it_has_for_itself_counts(tmp_path: 
         (["1,Shipping,1,5.00,Elko,"], "line 3, City: differs from line 2; repeat it, or leave it blank"),
         ([",Shipping,1,5.00,,"], "line 3, No: is missing; repeat it, or name the column of the total"),
         (["1,Shipping,1,5.00,,26.00"], "line 3, Total: must be 25.00 USD"),
+        (["1,Voucher,1,-5.005,,"], "line 2, discount: must not be more precise than USD"),
         (["1,Voucher,1,-25.00,,"], "line 2, discount: must not exceed the rest of the order, 20.00 USD"),
     ],
 )
