@@ -190,7 +190,8 @@ def amount_of(row: NumberedRow, key: str, layout: Layout) -> Decimal:
     line, fields = row
     if (value := number(fields, key, layout)) is None:
         message = "must be an amount, such as 29.99" + cure_of_comma(fields[key])
-        raise Unfit(line, layout.names[key], NEGATIVE if is_negative(fields[key]) else message)
+        name = key if KIND in fields else layout.names[key]  # a cell of that name says nothing of it
+        raise Unfit(line, name, NEGATIVE if is_negative(fields[key]) else message)
     return value
 
 

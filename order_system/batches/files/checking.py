@@ -172,7 +172,7 @@ def _consolidated(
     came_from: dict[str, int] = {}
     mistakes: list[Mistake] = []
     for field in [field for field in ORDER_FIELDS if field not in layout.per_line]:
-        found = [(line, fields[field]) for line, fields in rows if fields[field]]
+        found = [(at, each[field]) for at, each in rows if each[field] and each.get(KIND) != field]
         if field in AMOUNTS and len(more := [each for each in found if each[1].strip("0.")]) == 1:
             found = more  # 0.00 on the other rows adds nothing
         for line, text in found:

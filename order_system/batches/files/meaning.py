@@ -20,11 +20,11 @@ from order_system.batches.files.amounts import (
     without_doubles,
     without_sums,
 )
-from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow, shown
+from order_system.batches.files.columns import ORDER_FIELDS, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import NULLS, Layout, in_column
 from order_system.batches.files.made_names import CUT_SHORT, with_skus_apart
-from order_system.batches.files.not_goods import told_apart, with_charges, without_repeats
+from order_system.batches.files.not_goods import goods_first
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import says_no, shortest, whole_number
 from order_system.domain.order_profile import Paid, State, as_state
@@ -45,14 +45,11 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     profile = layout.profile
     if profile.sums_first and len(rows) > 1 and not rows[0][1]["sku"]:
         rows = without_sums(rows, layout)
-    others, charges = profile.not_goods, dict[int, Fields]()
-    if others:
-        rows, charges = told_apart(rows, others, layout)
-    said = (*[layout.says(fields) for _, fields in rows], len(charges))
+    if others := profile.not_goods:
+        rows = goods_first(rows, others, layout)
+    said = (*[layout.says(fields) for _, fields in rows], sum(KIND in fields for _, fields in rows))
     without, unshippable, needs_none = _not_to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
-    if others and charges:
-        rows = with_charges(rows, charges, others, layout)
     rows = without_doubles(rows, layout) if len(rows) > 1 else rows
     payment = _payment(rows, said, layout)
     if unshippable and not payment:
@@ -66,7 +63,7 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
         rows = [each for row in rows for each in of_each_piece(row, layout)]
     for _, fields in rows if payment else ():
         fields["payment_method"] = payment
-    return without_repeats(rows) if charges else rows
+    return rows
 
 
 def _check_ids(rows: Rows, layout: Layout) -> None:

@@ -88,19 +88,19 @@ def test_what_each_row_costs_in_all_and_what_it_has_for_itself_counts(tmp_path: 
     [
         (
             ["1,Shipping,1,-5.00,,"],
-            "line 3, Rate: must be an amount, of one or more pieces; that of a discount",
+            "line 3, shipping_fee: is negative; take returns out",
         ),
         (
             ["1,Voucher,-1,-5.00,,"],
-            "line 3, Rate: must be an amount, of one or more pieces; that of a discount",
+            "line 3, discount: must be an amount, such as 29.99",
         ),
         (
             ["1,Voucher,1,-5.00,,", "1,Voucher,1,2.00,,"],
             "line 4, discount: has another sign than line 3; take out",
         ),
-        (["1,Shipping,1,free,,"], "line 3, Rate: must be an amount, of one or more pieces"),
-        (["1,Shipping,1,,,"], "line 3, Rate: must be an amount, of one or more pieces"),
-        (["1,Shipping,0,5.00,,"], "line 3, Rate: must be an amount, of one or more pieces"),
+        (["1,Shipping,1,free,,"], "line 3, shipping_fee: must be an amount, such as 29.99"),
+        (["1,Shipping,1,,,"], "line 3, shipping_fee: must be an amount, such as 29.99"),
+        (["1,Shipping,0,5.00,,"], "line 3, shipping_fee: must be an amount, such as 29.99"),
         (
             ["1,Shipping discount,1,5.00,,"],
             "line 3, Item: may be shipping_fee or discount; let one",
@@ -115,6 +115,18 @@ def test_what_each_row_costs_in_all_and_what_it_has_for_itself_counts(tmp_path: 
 def test_what_does_not_tell_its_part_is_refused(tmp_path: Path, lines: list[str], told: str) -> None:
     (reason,) = found_in(tmp_path, MUGS, *lines).reasons
     assert reason.startswith(told)
+
+
+def test_nothing_false_is_told_beside_what_is_wrong(tmp_path: Path) -> None:
+    lines = [MUGS, "1,Shipping,1,5.00,,", "1,Shipping,1,2.00,,", "1,Voucher,1,-1.00,,", "1,CUP,0,5.00,,"]
+    found = found_in(tmp_path, *[f"{line},no" for line in lines], header=",Sent", more=SENT)
+    assert found.reasons == ["line 6, Qty: must be between 1 and 10,000"]
+    found = found_in(tmp_path, *[f"{line},lost" for line in lines[:4]], header=",Sent", more=SENT)
+    (reason,) = found.reasons
+    assert (
+        reason
+        == "line 2, Sent: lost is a state that the profile does not know (it knows no, yes); add it there"
+    )
 
 
 def test_an_order_of_no_goods_and_a_part_that_stands_there_twice_are_refused(tmp_path: Path) -> None:
