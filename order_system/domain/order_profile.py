@@ -99,7 +99,6 @@ class NotGoods(Strict):
     shipping_fee: States = ()
     tax: States = ()
     discount: States = ()
-    """Its amount may be negative. It is subtracted in any case."""
 
 
 class Profile(Strict):

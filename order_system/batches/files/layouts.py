@@ -74,10 +74,6 @@ class Layout:
             columns += [*paid.column, *paid.or_else, paid.owed]
         return itemgetter("currency", *_keys(columns, self.names))
 
-    def has(self, column: str) -> bool:
-        """Return whether the file has this column, which is no field's."""
-        return in_column(column) in self.names
-
     def name_of(self, column: str) -> str:
         """Return the file's own name of a column that is no field's."""
         return self.names.get(in_column(column), _alternatives(column)[0])

@@ -244,7 +244,9 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
 
 def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     """Return whether the order is paid. Raises Unfit."""
-    told_by, or_else = ([*filter(layout.has, columns)] for columns in (paid.column, paid.or_else))
+    told_by, or_else = (
+        [each for each in of if in_column(each) in layout.names] for of in (paid.column, paid.or_else)
+    )
     states = paid.states if told_by else paid.or_else_states or paid.states
     found = [(column, *_of_order(rows, column, layout)) for column in told_by or or_else or paid.column]
     column, line, text = next((each for each in found if each[2]), (found or [("", 0, "")])[0])
