@@ -1,6 +1,8 @@
 """Rows that are no goods, but shipping, tax or a discount: by `[not_goods]` they are a part of the sum."""
 
+from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -187,3 +189,31 @@ def test_a_first_profile_proposes_them(tmp_path: Path) -> None:
     assert "not_goods" not in first_profile(
         str(write(tmp_path, "Order,Item,Qty,Price\n1,MUG,1,1.00\n")), [str(tmp_path)]
     )
+
+
+@pytest.mark.parametrize(("currency", "places"), [("USD", 2), ("JPY", 0), ("KWD", 3)])
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_an_order_is_the_same_with_rows_as_with_columns(
+    tmp_path: Path, decimal: str, currency: str, places: int
+) -> None:
+    dice = Random(f"{decimal}{currency}")
+    rows = list[str]()
+    bills: dict[str, tuple[int, ...]] = {}
+    for number in range(50):
+        fee, tax, discount = (dice.choice([0, dice.randrange(1, 3000)]) for _ in range(3))
+        pieces, price = dice.randrange(1, 5), dice.randrange(3000, 9000)
+        named = {"MUG": (pieces, price), "Shipping": (1, fee), "Sales tax": (1, tax)}
+        named |= {"Voucher": dice.choice([(1, -discount), (-1, discount)])}
+        lines = [
+            f'{number},{name},{count},"{Decimal(each).scaleb(-places):f}",Reno,'.replace(".", decimal)
+            for name, (count, each) in named.items()
+        ]
+        rows += dice.sample(lines, len(lines))
+        bills[str(number)] = (pieces * price + fee + tax - discount, fee, tax, discount)
+    profile = PROFILE.format(top=f'decimal = "{decimal}"', columns="", more="").replace("USD", currency)
+    content = "No,Item,Qty,Rate,City,Total\n" + "\n".join(rows)
+    found = read(tmp_path, content, profile=parse_profile(profile))
+    orders = {order_id: found.order(order_id) for order_id in found.ids}
+    assert {
+        each: (order.total, order.shipping_fee, order.tax, order.discount) for each, order in orders.items()
+    } == bills
