@@ -8,6 +8,7 @@
 
 A profile is part of the reference to a file, and so is stored with each batch that runs the file."""
 
+import unicodedata
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -32,13 +33,17 @@ def _several(value: object) -> object:
     return ((value,) if value else ()) if isinstance(value, str) else value
 
 
-def _small(states: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(state.casefold() for state in states)
+def as_state(text: str) -> str:
+    """Return the form in which states are compared: neither case nor the kind of blanks matters."""
+    return " ".join(text.casefold().split())
+
+
+def _comparable(states: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(as_state(unicodedata.normalize("NFC", state)) for state in states)
 
 
 Columns = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
-States = Annotated[tuple[str, ...], AfterValidator(_small)]
-"""Case does not matter."""
+States = Annotated[tuple[str, ...], AfterValidator(_comparable)]
 
 
 class State(Strict):
@@ -86,6 +91,16 @@ class Paid(Strict):
     """The column of what has been paid. The rest of the total is still to be paid."""
 
 
+class NotGoods(Strict):
+    """How to find rows of an order that are no goods, but a part of what it costs."""
+
+    column: str
+    """What is found here is written as in `run` of a state. A row with anything else is goods."""
+    shipping_fee: States = ()
+    tax: States = ()
+    discount: States = ()
+
+
 class Profile(Strict):
     guessed: bool = False
     """True if `batch profile` has made it and nobody has looked yet: it can be planned with, but not run."""
@@ -120,6 +135,7 @@ class Profile(Strict):
     """Lines of the file that are no orders; `*` is any characters. Only a line that lacks cells is one."""
     states: tuple[State, ...] = ()
     paid: Paid | None = None
+    not_goods: NotGoods | None = None
 
     @property
     def names_columns(self) -> bool:

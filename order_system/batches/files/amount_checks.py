@@ -7,7 +7,7 @@ from order_system.batches.files.columns import ORDER_FIELDS, Fields
 from order_system.batches.files.findings import Unfit
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import NEGATIVE, is_negative, whole_number
+from order_system.batches.files.spellings import NEGATIVE, country_code, is_negative, whole_number
 from order_system.domain.money import decimals
 
 
@@ -21,7 +21,9 @@ def check_rest(rows: Rows, without: set[int], layout: Layout) -> None:
         if is_told and line not in without and not fields[left]:
             raise Unfit(line, layout.names[left], "is blank, and on another line of the order it is not")
         for field in ORDER_FIELDS if line != first_line else ():
-            if field not in AMOUNTS and first[field] and fields[field] not in ("", first[field]):
+            spelled = {"country": country_code, "currency": str.upper}.get(field, str)
+            texts = {spelled(each[field]) for each in (first, fields) if each[field]}
+            if field not in AMOUNTS and len(texts) > 1:
                 message = f"differs from line {first_line}; repeat it, or leave it blank"
                 raise Unfit(line, layout.names[field], message)
         for field in ("quantity", "unit_price") if fields["sku"] in kept else ("quantity",):

@@ -9,10 +9,12 @@ from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
 from order_system.batches.files.findings import Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import amount, whole_number
+from order_system.batches.files.spellings import NEGATIVE, amount, is_negative, whole_number
 from order_system.domain.money import InvalidAmount, decimals
 
 Rows = Sequence[NumberedRow]
+KIND = "not_goods"
+"""The key, in the fields of a row that is no goods, of the amount of the order that it is a part of."""
 
 
 def filled_in(rows: Rows, layout: Layout) -> Rows:
@@ -81,6 +83,27 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
     ]
 
 
+def without_doubles(rows: Rows, layout: Layout) -> Rows:
+    """Drop rows that cost nothing and name the item of another row: Magento adds one for the chosen variant
+    of a product. Raises Unfit if the profile does not say whether they are gifts."""
+    what = layout.profile.meaning.get("free_line")
+    if what == "own item":
+        return rows
+    prices = {line: number(fields, "unit_price", layout) for line, fields in rows}
+    what_of = {
+        line: (each["sku"], whole_number(each["quantity"], layout.profile.decimal)) for line, each in rows
+    }
+    paid = {what_of[line]: line for line, _ in rows if prices[line]}
+    doubles = {line: paid.get(what_of[line]) for line, _ in rows if prices[line] == 0}
+    for line, other in doubles.items():
+        if other and (what != "same item" or line == rows[0][0]):
+            message = f"is nothing, for what is on line {other}, too"
+            cure = ': one item twice, or a gift? Say free_line = "same item" or "own item" under [meaning]'
+            cure = f", and begins the order; put it below line {other}" if what else cure
+            raise Unfit(line, layout.names["unit_price"], message + cure)
+    return [row for row in rows if not doubles.get(row[0])]
+
+
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
     """Yield what the rows may mean: as they stand; rounded, if a shop reckons in tenths of cents; without the
     tax that is in the prices; with the discount of the goods alone; with the lines' discounts on top. An
@@ -128,7 +151,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
         return rows
     for key in discounts:
         signs = {
-            _MINUS.search(fields[key]) is None: line
+            MINUS.search(fields[key]) is None: line
             for line, fields in rows
             if re.search("[1-9]", fields[key])
         }
@@ -140,12 +163,12 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
         new = fields
         for key in discounts:
             if "-" in fields[key]:  # some shops write discounts so
-                new = new | {key: _MINUS.sub("", fields[key], count=1)}
+                new = new | {key: MINUS.sub("", fields[key], count=1)}
         if is_share and fields["discount"]:
             new = new | {"discount": _of_share((line, new), rows, layout)}
         for field, keys in parts.items():
             if any(map(new.__getitem__, keys)):
-                values = [_amount((line, new), key, layout) for key in (field, *keys) if new[key]]
+                values = [amount_of((line, new), key, layout) for key in (field, *keys) if new[key]]
                 new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
         changed.append((line, new))
     for field in [field for field, what in meaning.items() if what == "unclear"]:
@@ -158,16 +181,17 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     return changed
 
 
-_MINUS = re.compile(r"-(?=\D{0,4}[0-9])|(?<=[0-9])-$")
+MINUS = re.compile(r"-(?=\D{0,4}[0-9])|(?<=[0-9])-$")
 """Of a number, and not that of `34,-`."""
 
 
-def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:
+def amount_of(row: NumberedRow, key: str, layout: Layout) -> Decimal:
     """Return the amount. Raises Unfit if it is none."""
     line, fields = row
     if (value := number(fields, key, layout)) is None:
-        message = "must be an amount, such as 29.99"
-        raise Unfit(line, layout.names[key], message + cure_of_comma(fields[key]))
+        message = "must be an amount, such as 29.99" + cure_of_comma(fields[key])
+        name = key if KIND in fields else layout.names[key]  # a cell of that name says nothing of it
+        raise Unfit(line, name, NEGATIVE if is_negative(fields[key]) else message)
     return value
 
 
@@ -195,13 +219,16 @@ _SHARE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,12})?")
 
 
 def added_up(rows: Rows, layout: Layout) -> Rows:
-    """Add up, on the first row, the amounts that stand on each line. Raises Unfit."""
+    """Add up, on the first row, the amounts that stand on each line, or are lines. Raises Unfit."""
     sums: Fields = {}
     first_line, first = rows[0]
     has_discounts = [True for _, fields in rows if fields.get("line_discount", "").strip("0.,")]
-    for field in [*layout.per_line, "line_discount"] if has_discounts else layout.per_line:
-        values = [_amount(row, field, layout) for row in rows if row[1][field]]
-        sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
+    fields_of_lines = [*layout.per_line, *(["line_discount"] if has_discounts else [])]
+    for field in dict.fromkeys([*fields_of_lines, *(fields[KIND] for _, fields in rows if KIND in fields)]):
+        values = [amount_of(row, field, layout) for row in rows if row[1][field]]
+        total = sum(values, Decimal(0))
+        total = rounded(total, first["currency"]) if field in fields_of_lines else total
+        sums[field] = f"{total:f}".replace(".", layout.decimal) if values else ""
     if not sums:
         return rows
     blank = dict.fromkeys(sums, "")

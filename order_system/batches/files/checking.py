@@ -9,7 +9,7 @@ from itertools import product
 from operator import mul
 from typing import Any
 
-from order_system.batches.files.amounts import Rows, cure_of_comma, number, readings
+from order_system.batches.files.amounts import KIND, Rows, cure_of_comma, number, readings
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
 from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
@@ -114,7 +114,8 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
-    further = "".join([fields[field] for _, fields in block.rows[1:] for field in layout.once])
+    rows = [fields for _, fields in block.rows[1:] if KIND not in fields]
+    further = "".join([fields[field] for fields in rows for field in layout.once])
     lines = block.first_line, block.last_line, block.count
     counted_once = bool(further.strip("0.,")) and not any(fields["total"] for _, fields in block.rows)
     return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)
@@ -145,7 +146,7 @@ def _read_thoroughly(
     if len(rows) > 1:
         rows, came_from, disagreements = _consolidated(rows, layout)
         mistakes += disagreements
-        rows = _merged(rows)
+        rows = _merged([row for row in rows if KIND not in row[1]])
     return (None, mistakes) if mistakes else _read_strictly(rows, came_from, layout)
 
 
@@ -172,7 +173,7 @@ def _consolidated(
     came_from: dict[str, int] = {}
     mistakes: list[Mistake] = []
     for field in [field for field in ORDER_FIELDS if field not in layout.per_line]:
-        found = [(line, fields[field]) for line, fields in rows if fields[field]]
+        found = [(at, each[field]) for at, each in rows if each[field] and each.get(KIND) != field]
         if field in AMOUNTS and len(more := [each for each in found if each[1].strip("0.")]) == 1:
             found = more  # 0.00 on the other rows adds nothing
         for line, text in found:

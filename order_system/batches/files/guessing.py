@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain
 
 from order_system.batches.files.columns import COLUMNS, shown
 from order_system.batches.files.guessed_columns import KNOWN, Cells, all_are, columns_of, key_of
@@ -107,6 +108,7 @@ def _described(cells: Cells) -> Iterator[str]:
         yield "\n[meaning]"
         yield from (f"{field} = {_toml(text)}{_comment('meaning')}" for field, text in meaning.items())
     yield "\n[constants]" + (f"\ncurrency = {_toml(currency)}{_comment('currency')}" if currency else "")
+    yield from _not_goods_section({name: cells[name] for name in cells if name and name not in states}, ids)
     rest = f"reference = {_toml(reference)}" if reference else f'# reference = "..."{_comment("reference")}'
     rest = f"owed = {_toml(owed)}\n{rest}" if owed else rest
     if paid and not all_are(_AN_AMOUNT, cells[paid]):
@@ -177,6 +179,22 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
         run = [cell for cell in found if cell in NULLS or (sure and not is_more_than_zero(cell))]
         done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
+
+
+def _not_goods_section(cells: Cells, ids: list[str]) -> Iterator[str]:
+    """Yield [not_goods] for the first column by which some orders seem to have such a row beside others."""
+    orders = [*accumulate(ids, lambda before, each: each or before)]
+    for name, texts in cells.items():
+        kinds = {
+            kind: _different(text for text in texts if _is("not_goods", kind, _plain(text)))
+            for kind in KNOWN["not_goods"]
+        }
+        rows, words = [*zip(orders, texts, strict=False)], {*chain.from_iterable(kinds.values())}
+        others = {order for order, text in rows if text in words}
+        if others and others <= {order for order, text in rows if text not in words}:
+            yield f"\n[not_goods]{_comment('not_goods')}\ncolumn = {_toml(name)}"
+            yield from (f"{kind} = {_toml(found)}" for kind, found in kinds.items() if found)
+            return
 
 
 def _is_number(cell: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from html import unescape
 from operator import itemgetter
+from unicodedata import is_normalized, normalize
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
 from order_system.batches.files.made_names import sku_of_name, tidied_id
@@ -73,10 +74,6 @@ class Layout:
             columns += [*paid.column, *paid.or_else, paid.owed]
         return itemgetter("currency", *_keys(columns, self.names))
 
-    def has(self, column: str) -> bool:
-        """Return whether the file has this column, which is no field's."""
-        return in_column(column) in self.names
-
     def name_of(self, column: str) -> str:
         """Return the file's own name of a column that is no field's."""
         return self.names.get(in_column(column), _alternatives(column)[0])
@@ -136,6 +133,7 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
     further += [name for state in profile.states for name in (state.column, state.date)]
     if paid := profile.paid:
         further += [*paid.column, *paid.or_else, paid.owed, paid.amount, *paid.reference]
+    further += [profile.not_goods.column] if profile.not_goods else []
     return wanted | {in_column(name): name for name in further if name}
 
 
@@ -176,6 +174,8 @@ def _picker(
         fields, found = blank.copy(), picked(cells)
         of_order = found[count:] != blanks
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
+        if not text.isascii() and not is_normalized("NFC", text):
+            fields = {key: normalize("NFC", cell) for key, cell in fields.items()}
         if ("=" in text and '="' in text) or ("'" in text and DEFUSED.search(text)):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
         if "'" in text:  # people put it before digits that a spreadsheet is to leave alone
@@ -227,7 +227,7 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]
 
 
 def _cleaned(cell: str) -> str:
-    return undefused(cell.strip()).strip()
+    return undefused(normalize("NFC", cell.strip())).strip()
 
 
 class _Header:
@@ -266,15 +266,13 @@ class _Header:
             may_be_missing = key in not_needed or (name.endswith("?") and not is_required)
             if may_be_missing or any(self.find(each) is not None for each in enough):
                 continue
+            cure = "; if all orders are in one, say it: currency==USD in a map" if key == "currency" else ""
             if key not in profile.columns and key in COLUMNS:
-                problems.append(f"the column {key} is missing{hint_at(key, self._header)}")
+                problems.append(f"the column {key} is missing{hint_at(key, self._header)}{cure}")
             else:
                 names = [shown(each) for each in _alternatives(name)]
                 hint = hint_at(_alternatives(name)[0], self._header)
                 purpose = f" for {key}" if key in profile.columns else ""
-                cure = (
-                    "; if all orders are in one, say it: currency==USD in a map" if key == "currency" else ""
-                )
                 problems.append(f"there is no column {' or '.join(names)}{purpose}{hint}{cure}")
         return problems
 

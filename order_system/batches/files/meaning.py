@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from order_system.batches.files.amount_checks import check_included, check_rest
 from order_system.batches.files.amounts import (
+    KIND,
     Rows,
     added_up,
     fewer_pieces,
@@ -16,15 +17,17 @@ from order_system.batches.files.amounts import (
     sum_of_lines,
     with_amounts,
     with_points,
+    without_doubles,
     without_sums,
 )
 from order_system.batches.files.columns import ORDER_FIELDS, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import NULLS, Layout, in_column
 from order_system.batches.files.made_names import CUT_SHORT, with_skus_apart
+from order_system.batches.files.not_goods import goods_first
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import says_no, shortest, whole_number
-from order_system.domain.order_profile import Paid, State
+from order_system.domain.order_profile import Paid, State, as_state
 from order_system.intake.bill import COSTS_NOTHING
 
 
@@ -42,10 +45,12 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     profile = layout.profile
     if profile.sums_first and len(rows) > 1 and not rows[0][1]["sku"]:
         rows = without_sums(rows, layout)
-    said = tuple([layout.says(fields) for _, fields in rows])
+    if others := profile.not_goods:
+        rows = goods_first(rows, others, layout)
+    said = (*[layout.says(fields) for _, fields in rows], sum(KIND in fields for _, fields in rows))
     without, unshippable, needs_none = _not_to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
-    rows = _without_doubles(rows, layout) if len(rows) > 1 else rows
+    rows = without_doubles(rows, layout) if len(rows) > 1 else rows
     payment = _payment(rows, said, layout)
     if unshippable and not payment:
         raise unshippable
@@ -88,17 +93,18 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
     partly: tuple[int, str] | None = None
     unshippable: Unfit | None = None
     needs_none: set[int] = set()
-    tells_rest, kept = False, rows
+    goods = [row for row in rows if KIND not in row[1]]
+    tells_rest, kept = False, goods
     for state in layout.profile.states:
         name = layout.name_of(state.column)
         if state.of == "order":
             line, text = _of_order(rows, state.column, layout, _OF_LINE)
             if _is_left_out(state, text, line, name):
                 raise _left_out(state, text, rows, name)
-            partly = (line, name) if text.casefold() in state.partly else partly
+            partly = (line, name) if as_state(text) in state.partly else partly
             continue
         of_all = state.of == "all lines"
-        texts = [(row[0], text_in(row, state.column)) for row in (rows if of_all else kept)]
+        texts = [(row[0], text_in(row, state.column)) for row in (goods if of_all else kept)]
         gone = {line for line, text in texts if _is_left_out(state, text, line, name)}
         left = [row for row in kept if row[0] not in gone]
         if not left:
@@ -109,32 +115,11 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
             unshippable = Unfit(line, name, "needs no shipping, and is not paid; take the order out")
         tells_rest |= not of_all and len(left) < len(kept)
         kept = left
-    if partly and not tells_rest and not all(fields.get("quantity_left") for _, fields in rows):
+    if partly and not tells_rest and not all(fields.get("quantity_left") for _, fields in goods):
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
-    if not partly and len(kept) == len(rows):
+    if not partly and len(kept) == len(goods):
         layout.run_whole.add(said)
-    return {line for line, _ in rows if line not in dict(kept)}, unshippable, needs_none
-
-
-def _without_doubles(rows: Rows, layout: Layout) -> Rows:
-    """Drop rows that cost nothing and name the item of another row: Magento adds one for the chosen variant
-    of a product. Raises Unfit if the profile does not say whether they are gifts."""
-    what = layout.profile.meaning.get("free_line")
-    if what == "own item":
-        return rows
-    prices = {line: number(fields, "unit_price", layout) for line, fields in rows}
-    what_of = {
-        line: (each["sku"], whole_number(each["quantity"], layout.profile.decimal)) for line, each in rows
-    }
-    paid = {what_of[line]: line for line, _ in rows if prices[line]}
-    doubles = {line: paid.get(what_of[line]) for line, _ in rows if prices[line] == 0}
-    for line, other in doubles.items():
-        if other and (what != "same item" or line == rows[0][0]):
-            message = f"is nothing, for what is on line {other}, too"
-            cure = ': one item twice, or a gift? Say free_line = "same item" or "own item" under [meaning]'
-            cure = f", and begins the order; put it below line {other}" if what else cure
-            raise Unfit(line, layout.names["unit_price"], message + cure)
-    return [row for row in rows if not doubles.get(row[0])]
+    return {line for line, _ in goods if line not in dict(kept)}, unshippable, needs_none
 
 
 def text_in(row: NumberedRow, column: str) -> str:
@@ -158,7 +143,7 @@ def _of_order(
 
 
 def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
-    key = "0" if "0" in (*state.run, *state.leave_out) and _ZERO.fullmatch(text) else text.casefold()
+    key = "0" if "0" in (*state.run, *state.leave_out) and _ZERO.fullmatch(text) else as_state(text)
     named = {"", *state.leave_out, *state.run, *state.partly}
     if key in named or (text in NULLS and "*" in state.leave_out):  # among dates that is a blank
         return (key if key in named else "") in state.leave_out
@@ -183,7 +168,7 @@ _A_WORD = 4  # a state with fewer letters, such as `Y`, tells nothing without it
 
 
 def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
-    key = text.casefold()
+    key = as_state(text)
     alike = (words for states, words in state.words.items() if fnmatchcase(key, states))
     words = state.words.get(key) or next(alike, "")
     if not words:
@@ -198,9 +183,10 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     """Return the lines, or pieces of them, that have not been shipped. The order's shipping fee belongs to
     what has been shipped, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what
     the rest costs."""
-    check_rest(rows, without, layout)
+    goods = [row for row in rows if KIND not in row[1]]
+    check_rest(goods, without, layout)
     left: list[NumberedRow] = []
-    for line, fields in rows:
+    for line, fields in goods:
         ordered = whole_number(fields["quantity"], layout.profile.decimal)
         pieces = whole_number(fields.get("quantity_left", ""), layout.profile.decimal) or ordered
         if line not in without and pieces == ordered:
@@ -209,8 +195,10 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
             left.append((line, fewer_pieces((line, fields), ordered, pieces, layout)))
     if not left:
         raise LeftOut(layout.names["quantity_left"], "all of it is shipped already")
-    if left == list(rows):
+    if left == goods:
         return rows
+    for line, fields in rows[len(goods) :]:
+        raise Unfit(line, fields[KIND], _OF_THE_WHOLE)
     _, first = rows[0]
     gone = [row for row in rows if row[0] in without]
     of_order = [field for field in AMOUNTS if not layout.profile.is_per_line(field)]
@@ -224,15 +212,17 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:
         for field in ("tax", "discount") if only_unshippable else ("tax", "discount", "total"):
             if field in of_order and any(number(fields, field, layout) for _, fields in rows):
-                message = (
-                    "is of the whole order, and how much of it is on what is left is not told; "
-                    "take the other lines out of the file, and let this and the total be of the rest"
-                )
-                raise Unfit(rows[0][0], layout.names[field], message)
+                raise Unfit(rows[0][0], layout.names[field], _OF_THE_WHOLE)
     shared |= dict.fromkeys(of_order, "")
     if only_unshippable:
         shared["shipping_fee"] = first["shipping_fee"]
     return [(line, fields | shared) for line, fields in left]
+
+
+_OF_THE_WHOLE = (
+    "is of the whole order, and how much of it is on what is left is not told; "
+    "take the other lines out of the file, and let this and the total be of the rest"
+)
 
 
 # --- payment -------------------------------------------------------------------------------------
@@ -254,11 +244,13 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
 
 def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     """Return whether the order is paid. Raises Unfit."""
-    told_by, or_else = ([*filter(layout.has, columns)] for columns in (paid.column, paid.or_else))
+    told_by, or_else = (
+        [each for each in of if in_column(each) in layout.names] for of in (paid.column, paid.or_else)
+    )
     states = paid.states if told_by else paid.or_else_states or paid.states
     found = [(column, *_of_order(rows, column, layout)) for column in told_by or or_else or paid.column]
     column, line, text = next((each for each in found if each[2]), (found or [("", 0, "")])[0])
-    state, first = text.casefold(), rows[0][1]
+    state, first = as_state(text), rows[0][1]
     owed_on, owed = _owed(rows, paid, layout)
     rest = f"{owed} {first['currency']} are still to be paid" if owed else "it is not paid"
     if state in paid.refuse:

@@ -9,6 +9,7 @@ from itertools import compress
 from operator import itemgetter, mul
 from typing import cast
 
+from order_system.batches.files.amounts import KIND
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.batches.files.made_names import CUT_SHORT
 from order_system.batches.files.spellings import SHEET_ERROR, SUSPICIOUS, UNLIKELY, is_garbled
@@ -60,12 +61,12 @@ _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
 def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
     """Return the total in minor units, and the texts of its ORDER_FIELDS and of each row's LINE_FIELDS, a
     line each; None unless these are certainly all the rows of one valid order."""
-    first, each = rows[0][1], [_of_line(fields) for _, fields in rows]
+    first, each = rows[0][1], [_of_line(fields) for _, fields in rows if KIND not in fields]
     of_order, skus = _of_order(first), [line[0] for line in each]
     if len(rows) > 1 and not _may_be_one(rows, of_order, skus):
         return None
     order, lines = "\n".join(of_order), "\n".join(map("\n".join, each))
-    if lines.count("\n") != len(rows) * len(LINE_FIELDS) - 1:  # a cell of several lines
+    if lines.count("\n") != len(each) * len(LINE_FIELDS) - 1:  # a cell of several lines
         return None
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return None
@@ -89,7 +90,7 @@ def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
 
 def _may_be_one(rows: Sequence[NumberedRow], of_order: _Texts, skus: Sequence[str]) -> bool:
     """Return whether each row has another SKU, and repeats the first one's order or leaves it blank."""
-    if len(rows) > MAX_LINES or len({*skus}) < len(rows):
+    if len(rows) > MAX_LINES or len({*skus}) < len(skus):
         return False
     known = of_order
     for _, fields in rows[1:]:

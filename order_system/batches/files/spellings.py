@@ -30,7 +30,7 @@ UNLIKELY = {
 """A street that only fills its cell; a city may, in Singapore. A postal code and a country whose codes have
 five digits: a spreadsheet takes the first one off 02134. Five digits, and a country whose codes are never
 so: it is a state of the US that has the same code."""
-NEGATIVE = "is negative; take returns out, and put discounts into the order's discount"
+NEGATIVE = "is negative; take returns out, and put discounts into the order's, or name them under [not_goods]"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
 
@@ -114,7 +114,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
 
 
 def is_negative(text: str) -> bool:
-    return text.startswith(("-", "\u2212", "(")) or (text.endswith("-") and text[-2:-1] not in ".,:-")
+    is_marked = text.startswith(("-", "\u2212", "(")) or (text.endswith("-") and text[-2:-1] not in ".,:-")
+    return is_marked and re.search("[1-9]", text) is not None
 
 
 def is_more_than_zero(text: str) -> bool:

@@ -132,6 +132,8 @@ def _check(profile: Profile) -> None:
             raise InvalidMapping(f"profile: {shown(field)} cannot be {meaning!r}")
         if meaning.startswith("share") and field != "discount":
             raise InvalidMapping("profile: only a discount can be a share")
+        if meaning == "share of line" and profile.not_goods:
+            raise InvalidMapping('profile: "share of line" cannot be beside [not_goods]')
     for field, text in (profile.constants | profile.defaults).items():
         if field not in LINE_FIELDS:
             check_constant(field, text)

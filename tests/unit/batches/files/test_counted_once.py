@@ -34,3 +34,12 @@ def test_a_fee_on_several_rows_is_told(
     assert [order.counted_once for order in page.orders] == [told]
     plan = Plan(ref, counted_once=sum(order.counted_once for order in page.orders))
     assert bool(plan.warnings()) is told
+
+
+def test_a_fee_that_is_a_row_of_its_own_is_not_counted_once(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(csv_text(row(), further_row(sku="FEE"), further_row(sku="FEE")))
+    profile = Profile.model_validate({"not_goods": {"column": "sku", "shipping_fee": ["fee"]}})
+    ref = inspect_file(str(file), [str(tmp_path)], profile=profile)
+    (order,) = read_page(ref, ref.start, [str(tmp_path)], PAGE_BYTES).orders
+    assert (order.order.shipping_fee, order.counted_once) == (4 * 2999, False)
