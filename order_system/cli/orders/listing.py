@@ -68,7 +68,8 @@ async def orders(
             await screen.answer_each(rows, 0)
         else:
             page = await lists.orders(wanted, status, limit=limit)
-            screen.answer(None, _view(page.rows[:limit], more=page.next is not None))
+            more = page.next is not None or len(page.rows) > limit
+            screen.answer(None, _view(page.rows[:limit], more=more))
             if OrderStatus.NEEDS_ATTENTION not in await lists.counts():
                 unknown = "Which of the open orders wait for a person is not known."
                 screen.say(f"{no_answer(lists.temporal)} This is what the book knows. {unknown}")
