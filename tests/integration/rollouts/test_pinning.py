@@ -136,7 +136,7 @@ async def test_sealed_histories_are_opened_and_one_that_cannot_be_is_named(
     gate, replayed = Gate(later, shop.task_queue, ""), await replay_all(later, runs)
     verdict = await gate.verdict(await shop.audit(), runs, replayed)
     assert (verdict.replayed, verdict.not_opened, verdict.does_not_replay) == (0, 5, {}), replayed
-    assert "ORDER_KEYS" not in caplog.text  # an error for each, before the verdict
+    assert not [line for line in caplog.records if line.name.startswith("temporalio.worker._workflow")]
 
 
 async def test_nothing_is_moved_to_a_build_that_leaves_a_queue_of_steps_to_others(
