@@ -64,7 +64,7 @@ class OrderLists:
         tells. The first page of all orders, or of running ones, begins with those that the server runs and
         the book does not know: a batch has just begun them, or a client died before it could note them. The
         first page of terminated orders begins with those that nobody has settled yet, and the first page of
-        those that failed at a step or for a reason with those that need attention there.
+        those that failed at a step or for a reason with PAGE_ROWS_LIMIT at most that need attention there.
 
         Raises InvalidCursor, and ServerUnreachable if only the orders that need attention are wanted."""
         if status is OrderStatus.NEEDS_ATTENTION:
@@ -72,7 +72,7 @@ class OrderLists:
         first = Page[OrderSummary]((), None)
         if cursor is None and status is None and (wanted.step or wanted.reason):
             async with if_it_answers_soon(self.temporal):
-                first = await self._waiting(wanted, None, WAITING_LISTED)
+                first = await self._waiting(wanted, None, PAGE_ROWS_LIMIT)
         is_open = status is OrderStatus.RUNNING
         in_book = SubmissionStatus.OPEN if is_open else status and SubmissionStatus(status.value)
         wanted = replace(wanted, status=in_book)
