@@ -4,6 +4,7 @@ explains the book's side."""
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -32,6 +33,9 @@ from order_system.domain.steps import Effect
 
 Receipt = TypeVar("Receipt", bound=Wire)
 Call = Callable[[Key], Awaitable[Receipt]]
+
+tried_before: ContextVar[bool] = ContextVar("tried before", default=False)
+"""Whether an earlier run of this step has claimed the effect: it was held, and runs again."""
 
 GAVE_UP = "GaveUp"
 """The type of the ApplicationError that ends the attempts at an effect. Its cause is the last failure."""
@@ -161,6 +165,7 @@ class Effects:
         limit = asyncio.timeout(None)
         try:
             attempt.reached = claimed.claims_in_run
+            tried_before.set(claimed.attempts > claimed.claims_in_run)
             if attempt.reached > 2 * self._patience:
                 raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * self._patience} times")
             async with asyncio.timeout(time_left(attempt)) as limit:

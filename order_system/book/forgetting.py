@@ -28,7 +28,7 @@ from order_system.domain.steps import Step
 from order_system.infra.database import reads, writes
 
 _NOTE = "forgotten"
-"""The ID of the answer that records who asked for it."""
+"""The ID of the answer that records who asked for it, and what is left of the words of failures."""
 
 
 class ForgettingBook(reading.BookQueries):
@@ -85,7 +85,7 @@ class ForgettingBook(reading.BookQueries):
         for table, which, blank in (
             (submissions, true(), {"reason": None, "email_hash": None}),
             (effects, true(), {"handled_note": None}),
-            (attempts, true(), {"said": None}),
+            (attempts, attempts.c.said.is_not(None), {"said": _NOTE}),  # None: it succeeded
             (answers, ~noted, {"note": ""}),
         ):
             ours = (table.c.order_id == order_id) & table.c.submission.in_(these)

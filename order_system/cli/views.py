@@ -13,6 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from order_system.cli.tables import FittingTable
+from order_system.domain.listing import OrderSummary
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Step
@@ -98,8 +99,9 @@ def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> 
     return line
 
 
-def cause(order: OrderProgress) -> str:
-    return f"{order.failed_step}: {order.reason}" if order.failed_step else order.reason or ""
+def cause(order: OrderProgress | OrderSummary) -> str:
+    """Return what stopped it. Of an order that was forgotten there is only the step."""
+    return ": ".join(filter(None, (order.failed_step, order.reason)))
 
 
 def hold_words(until: datetime, now: datetime) -> str:

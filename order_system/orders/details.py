@@ -8,6 +8,7 @@ from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.journal import Journal
+from order_system.domain.listing import OrderFilter
 from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp
 from order_system.domain.steps import STEP_OF, Effect
@@ -19,6 +20,8 @@ from order_system.orders.timeline import Timeline, timeline_of
 
 _REFERENCES = ("charge_id", "label_id", "reservation_id", "tracking_number", "message_id")
 """The fields of receipts that hold the gateway's own ID, the most telling one first."""
+
+_AS_LISTED = {"batch", "total", "currency"}
 
 
 class Receipt(Wire):
@@ -66,6 +69,11 @@ def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> t
 
 
 class OrderDetails(OrderProgress):
+    batch: str | None = None
+    """Name of the batch that started it."""
+    total: str | None = None
+    """Decimal text. None before payment has begun."""
+    currency: str | None = None
     timeline: Timeline = Timeline()
     contents: dict[str, Any] | None = None
     """The order's document, from the input of its workflow. None once Temporal has forgotten that."""
@@ -104,8 +112,11 @@ async def details_of(
             contents = order_document(found)
         if contents is not None and order.closed_at and (kept := (await runs.server()).retention):
             until = order.closed_at + kept
+    listed = (await book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)).rows
+    same = [row.model_dump(include=_AS_LISTED) for row in listed if row.submission == order.submission]
     return OrderDetails(
         **dict(order),
+        **(same[0] if same else {}),
         timeline=timeline_of(order, journal, attempts),
         contents=contents,
         contents_until=until,

@@ -26,7 +26,8 @@ from order_system.domain.listing import (
     Sort,
 )
 from order_system.domain.messages import OrderStatus
-from order_system.domain.search_attributes import BATCH_NAME, ORDER_STATUS
+from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER_STATUS
+from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import answering_soon, if_it_answers_soon
@@ -62,14 +63,19 @@ class OrderLists:
         """Return a page of orders. It may have fewer rows than `limit` although there are more: its `next`
         tells. The first page of all orders, or of running ones, begins with those that the server runs and
         the book does not know: a batch has just begun them, or a client died before it could note them. The
-        first page of terminated orders begins with those that nobody has settled yet.
+        first page of terminated orders begins with those that nobody has settled yet, and the first page of
+        those that failed at a step or for a reason with PAGE_ROWS_LIMIT at most that need attention there.
 
         Raises InvalidCursor, and ServerUnreachable if only the orders that need attention are wanted."""
-        is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
+        if status is OrderStatus.NEEDS_ATTENTION:
+            return await self._waiting(wanted, cursor, limit)
+        first = Page[OrderSummary]((), None)
+        if cursor is None and status is None and (wanted.step or wanted.reason):
+            async with if_it_answers_soon(self.temporal):
+                first = await self._waiting(wanted, None, PAGE_ROWS_LIMIT)
+        is_open = status is OrderStatus.RUNNING
         in_book = SubmissionStatus.OPEN if is_open else status and SubmissionStatus(status.value)
         wanted = replace(wanted, status=in_book)
-        if status is OrderStatus.NEEDS_ATTENTION:
-            wanted = replace(wanted, order_ids=sorted(await self.waiting_ids()))
         page = await self.book.orders(wanted, cursor=cursor, limit=limit)
         if await self._forgot_ended(page.rows):
             page = await self.book.orders(wanted, cursor=cursor, limit=limit)
@@ -79,7 +85,17 @@ class OrderLists:
             page = replace(page, rows=(*unnoted, *(row for row in page.rows if row.order_id not in again)))
         if cursor is None and status is OrderStatus.TERMINATED:
             page = replace(page, rows=(*await self._unsettled(wanted), *page.rows))
-        return await self._with_server_state(page, status)
+        page = await self._with_server_state(page, status)
+        return replace(page, rows=(*first.rows, *page.rows))
+
+    async def _waiting(self, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[OrderSummary]:
+        """Return a page of the orders that need attention. At which step is known to the server alone."""
+        waiting = sorted(await self.waiting_ids(wanted.step))
+        part = (wanted.reason or "").lower()
+        wanted = replace(wanted, status=SubmissionStatus.OPEN, order_ids=waiting, step=None, reason=None)
+        page = await self.book.orders(wanted, cursor=cursor, limit=limit)
+        page = await self._with_server_state(page, OrderStatus.NEEDS_ATTENTION)
+        return replace(page, rows=tuple(row for row in page.rows if part in (row.reason or "").lower()))
 
     async def _forgot_ended(self, rows: Sequence[OrderSummary]) -> bool:
         """Remove accepted orders from the book whose workflows closed before they opened anything; return
@@ -146,13 +162,12 @@ class OrderLists:
             if status is not OrderStatus.NEEDS_ATTENTION or status in ours
         }
 
-    async def waiting_ids(self) -> set[str]:
+    async def waiting_ids(self, step: Step | None = None) -> set[str]:
         """Return the orders that need attention, WAITING_LISTED at most. Raises ServerUnreachable."""
+        waiting = visibility.all_of(visibility.WAITING, f"FailedStep = '{step}'" if step else None)
         async with answering_soon(self.temporal):
-            return {
-                order_id_in(run.id)
-                for run in await self._found(visibility.WAITING, None, limit=WAITING_LISTED)
-            }
+            found = await self._found(waiting, None, limit=WAITING_LISTED)
+        return {order_id_in(run.id) for run in found}
 
     async def batch_orders(
         self,
@@ -238,6 +253,8 @@ def _as_on_server(row: Row, runs: Sequence[WorkflowExecution], *, is_gone: bool)
     closed_at = None if is_open else newest.close_time or row.closed_at
     told = {"status": type(row.status)(status), "opened_at": began.start_time, "closed_at": closed_at}
     told |= terminated if goes_on and status is OrderStatus.TERMINATED else {}
+    if step := newest.typed_search_attributes.get(FAILED_STEP) if is_open else None:
+        told |= {"failed_step": Step(step)}
     return row.model_copy(update=told | ({"submission": began.run_id} if is_new else {}))
 
 

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ExecuteActivityInput
 
-from activities.attempts import GAVE_UP, attempt_number, started_at
+from activities.attempts import GAVE_UP, attempt_number, started_at, tried_before
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.order import SubmissionRef
@@ -35,7 +35,7 @@ class NotesAttempts(AroundActivities):
         except Exception as failure:
             await self._note(request, began, failure)
             raise
-        if attempt_number() > 1:
+        if attempt_number() > 1 or tried_before.get():
             await self._note(request, began, None)
         return answer
 

@@ -14,7 +14,7 @@ from order_system.bootstrap import open_order_system
 from order_system.cli.options import CLEAN, Before, Json, Since, moment
 from order_system.cli.screen import Screen, now, written_whole
 from order_system.cli.session import configured, server_if_any
-from order_system.cli.views import STATUS_STYLE
+from order_system.cli.views import STATUS_STYLE, cause
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Sort
 from order_system.domain.messages import OrderStatus
@@ -68,7 +68,8 @@ async def orders(
             await screen.answer_each(rows, 0)
         else:
             page = await lists.orders(wanted, status, limit=limit)
-            screen.answer(None, _view(page.rows[:limit], more=page.next is not None))
+            more = page.next is not None or len(page.rows) > limit
+            screen.answer(None, _view(page.rows[:limit], more=more))
             if OrderStatus.NEEDS_ATTENTION not in await lists.counts():
                 unknown = "Which of the open orders wait for a person is not known."
                 screen.say(f"{no_answer(lists.temporal)} This is what the book knows. {unknown}")
@@ -98,7 +99,7 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
         line.append(f"{status:<{widths[1]}}", style=STATUS_STYLE[row.status])
         line.append(f"  {total:>{widths[2]}}  ").append(_when(row.opened_at), style="dim")
         yield line
-        if why := f"{row.failed_step}: {row.reason}" if row.failed_step else row.reason:
+        if why := cause(row):
             yield Text(f"  {why}", style="dim")
     if more:
         yield Text("... and more: --limit shows up to 200, --json and -o have all")

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from starlette.responses import Response
 
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
-from order_system.domain.listing import EVERY_ORDER, OrderFilter, OrderSummary, Sort
+from order_system.domain.listing import EVERY_ORDER, OrderFilter, Sort
 from order_system.domain.progress import AttemptMade
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
@@ -24,7 +24,7 @@ from order_system.web.documents import orders as documents
 from order_system.web.guards.access import Operator, operator
 from order_system.web.pages.timeline import drawn, spans_of
 from order_system.web.pages.visit import Visit, address, redirect
-from order_system.web.services import Given, Services
+from order_system.web.services import Given
 
 router = APIRouter()
 HERE = "/"
@@ -108,19 +108,12 @@ async def show(visit: Visit, order_id: str) -> Response:
         calm=order.closed,
         order=order,
         away=order.note == NO_SERVER,
-        summary=await _in_book(visit.services, order),
         undos={undo.step: undo for undo in order.undos},
         stuck=[undo.step for undo in order.undos if undo.may_be_handled],
         tried_again=[undo.step for undo in order.undos if undo.tried_again],
         drawing=drawn(list(spans_of(order)), visit.now),
         attempts=list(attempts_told(order.attempts)),
     )
-
-
-async def _in_book(services: Services, order: documents.OrderDocument) -> OrderSummary | None:
-    """Return the book's summary; None before payment has begun, and if the book has another submission."""
-    page = await services.book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)
-    return next((row for row in page.rows if row.submission == order.submission), None)
 
 
 # --- what may be done, each by a form that asks first ---------------------------------------------

@@ -15,7 +15,7 @@ from order_system.domain import policy
 from order_system.domain.book import EffectState
 from order_system.domain.errors import NoticeRefused, NotReached, OutOfStock, ShippingRefused
 from order_system.domain.ids import order_workflow_id
-from order_system.domain.listing import OrderSummary
+from order_system.domain.listing import OrderFilter, OrderSummary
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import FirstAttempts, Order
 from order_system.domain.steps import Effect, Step
@@ -134,11 +134,19 @@ async def test_the_oldest_comes_first_with_sums_by_currency_and_lists_tell_what_
             return rows[orders[0].order_id].status is OrderStatus.NEEDS_ATTENTION
 
         await eventually(waits, WAIT_SECONDS, "the list to know that it waits")
+        why = (OrderFilter(step=Step.SHIPPING, reason="ON strike"), OrderFilter(step=Step.PAYMENT))
+        why += (OrderFilter(reason="declined"), OrderFilter(step=Step.SHIPPING, currency="EUR"))
+        found = {
+            status: [len((await lists.orders(each, status)).rows) for each in why]
+            for status in (None, OrderStatus.NEEDS_ATTENTION)
+        }
         for order in orders:
             await shop.handle(order).terminate()
     assert [each.order_id for each in held] == [order.order_id for order in orders]
     assert sums_of(held) == ["3 held: 1,119.95 USD, 1,059.97 EUR"]
     assert {receipt.effect for receipt in held[0].receipts} >= {Effect.CHARGE, Effect.RESERVE, Effect.LABEL}
+    assert found == {None: [3, 0, 0, 1], OrderStatus.NEEDS_ATTENTION: [3, 0, 0, 1]}
+    assert rows[orders[0].order_id].failed_step is Step.SHIPPING
     assert rows[orders[0].order_id].reason == "ShippingRefused: on strike (dispatch, attempt 1)"
     assert (rows[noted.order_id].status, rows[noted.order_id].reason) == (OrderStatus.FULFILLED, None)
     assert rows[noted.order_id].note == "the notice was not sent"

@@ -150,6 +150,21 @@ async def test_a_held_order_is_listed_with_its_time_retried_and_given_up(shop: S
     await shop.assert_clean()
 
 
+async def test_the_attempt_that_succeeds_once_a_held_step_runs_again_is_told(shop: Shop) -> None:
+    order = an_order(hold_on_failure=HOUR)
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"), times=1)
+    async with shop.open():
+        await shop.client.submit(order)
+        await listed(shop, bool)
+        await shop.attention.answer(order.order_id, StepRetry(who="ada@desk-1"))
+        assert await closed(shop, order) == OrderStatus.FULFILLED
+        told = (await shop.client.in_full(await shop.client.status(order.order_id))).attempts
+    assert [(each.activity, each.said) for each in told] == [
+        ("dispatch", "ShippingRefused: on strike"),
+        ("dispatch", None),
+    ]
+
+
 async def test_what_is_wrong_with_an_answer_is_told_before_it_is_sent(shop: Shop) -> None:
     with pytest.raises(InvalidUsage, match="who must say who answers"):
         await shop.attention.answer("ORDER-1", StepRetry(who=" "))

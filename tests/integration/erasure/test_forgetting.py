@@ -119,6 +119,9 @@ async def test_cut_off_it_is_finished_and_a_new_submission_is_not_hurt(shop: Sho
     ordered = query.order_by(tables.submissions.c.opened_at)
     reasons = await shop.book.database.read(lambda tx: tx.execute(ordered).scalars().all())
     assert [reason is None for reason in reasons] == [True, False]
+    words = sa.select(tables.attempts.c.said).filter_by(order_id=order.order_id, activity="dispatch")
+    attempts = await shop.book.database.read(lambda tx: tx.execute(words).scalars().all())
+    assert sorted(attempts) == ["ShippingRefused: not to [redacted]", "forgotten"]  # none as if it succeeded
 
 
 @pytest.mark.parametrize(

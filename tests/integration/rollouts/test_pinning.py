@@ -109,7 +109,10 @@ async def test_what_has_begun_without_versions_goes_on_with_the_current_one(
 
 
 async def test_sealed_histories_are_opened_and_one_that_cannot_be_is_named(
-    dev_server: EmbeddedServer, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+    dev_server: EmbeddedServer,
+    sqlite_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     sealing = await connected_by(monkeypatch, a_key("a"), dev_server.address)
     keyless = await connected_by(monkeypatch, "", dev_server.address)
@@ -133,6 +136,7 @@ async def test_sealed_histories_are_opened_and_one_that_cannot_be_is_named(
     gate, replayed = Gate(later, shop.task_queue, ""), await replay_all(later, runs)
     verdict = await gate.verdict(await shop.audit(), runs, replayed)
     assert (verdict.replayed, verdict.not_opened, verdict.does_not_replay) == (0, 5, {}), replayed
+    assert not [line for line in caplog.records if line.name.startswith("temporalio.worker._workflow")]
 
 
 async def test_nothing_is_moved_to_a_build_that_leaves_a_queue_of_steps_to_others(

@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console, RenderableType
 
 from order_system.cli.batches.outcome import outcome_view
+from order_system.cli.orders import listing
 from order_system.cli.orders.children import _view
 from order_system.cli.orders.samples import scenarios_table
 from order_system.cli.views import OrderResult, changes, order_tree, orders_picture, results_table
 from order_system.domain.ids import order_workflow_id, step_workflow_id
+from order_system.domain.listing import OrderSummary
 from order_system.domain.messages import DispatchReceipt, OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Step
@@ -229,3 +231,10 @@ def test_at_sixty_columns_a_table_that_needs_more_tells_all_of_it_in_blocks() ->
 
 def words_of(lines: list[str]) -> set[str]:
     return set(re.findall(r"[\w-]+", "\n".join(lines)))
+
+
+def test_of_an_order_that_was_forgotten_a_list_tells_the_step_and_no_reason() -> None:
+    row = OrderSummary(
+        order_id="A-1", submission="1", status=OrderStatus.FAILED, failed_step=Step.SHIPPING, opened_at=NOON
+    )
+    assert rendered(listing._view([row], more=False))[1:] == ["  shipping"]

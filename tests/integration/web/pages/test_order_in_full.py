@@ -106,6 +106,7 @@ async def test_once_temporal_has_forgotten_an_order_its_page_says_so_and_tells_w
     assert personal[0] in before.text
     assert "The order book keeps no contents, and this Temporal server does not know the order." in page.text
     assert (document["contents"], document["contents_until"]) == (None, None)
+    assert (document["total"], document["currency"]) == (asked["contents"]["total"], order.currency)
     assert [document[name] for name in ("receipts", "attempts")] == [asked["receipts"], asked["attempts"]]
     assert [text for text in personal if text in page.text or text in str(document)] == []
     assert document["started_at"] == asked["started_at"]
