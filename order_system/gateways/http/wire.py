@@ -122,10 +122,7 @@ def _operation(port: Port, name: str, method: Callable[..., Any]) -> Operation:
 
 
 OPERATIONS: dict[Port, list[Operation]] = {port: [] for port in Port}
-for _port, _protocol in (
-    *PROTOCOLS.items(),
-    *((Port.PAYMENTS, each) for each in OPTIONAL[Port.PAYMENTS]),
-):
+for _port, _protocol in (*PROTOCOLS.items(), *((Port.PAYMENTS, each) for each in OPTIONAL[Port.PAYMENTS])):
     OPERATIONS[_port] += [_operation(_port, name, getattr(_protocol, name)) for name in methods_of(_protocol)]
 
 
