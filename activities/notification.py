@@ -10,7 +10,7 @@ from order_system.domain import policy
 from order_system.domain.book import OrderBook
 from order_system.domain.errors import NoticeRefused
 from order_system.domain.gateways import Mailer, NoticeDetails
-from order_system.domain.journal import Journal, payment_in
+from order_system.domain.journal import Journal, payment_in, was_voided
 from order_system.domain.messages import NotificationRequest
 from order_system.domain.order import DispatchReceipt, NoticeReceipt, Reservation
 from order_system.domain.steps import Effect, Step
@@ -55,4 +55,5 @@ def _details(journal: Journal) -> NoticeDetails:
         payment=payment_in(journal),
         lines=Reservation.model_validate(reserved).lines if reserved else (),
         parcel=DispatchReceipt.model_validate(parcel) if parcel else None,
+        voided=was_voided(journal),
     )

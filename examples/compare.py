@@ -29,6 +29,7 @@ from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.money import format_amount
 from order_system.domain.order import Order
+from order_system.gateways.loading import chosen, not_simulated
 from order_system.infra.settings import SIMULATED, Settings, load_settings
 from order_system.infra.temporal.embedded import EmbeddedServer
 
@@ -47,7 +48,9 @@ async def compare(
     seed: Annotated[int, Parameter(help="Seed of the faults; the same seed replays the same run.")] = 7,
     as_json: Annotated[bool, Parameter(name="--json", help="Print JSON on stdout.")] = False,
 ) -> int:
-    batch = _orders(orders)
+    batch, screen = _orders(orders), Screen(as_json=as_json)
+    if others := not_simulated(chosen(load_settings())):
+        screen.say(f"This compares on simulated gateways, and not on {', '.join(others)}.")
     with tempfile.TemporaryDirectory(prefix="order-compare-") as folder:
         before = await _run_monolith(_world(Path(folder, "monolith"), seed), batch)
         after, report = await _run_workflows(_world(Path(folder, "workflows"), seed), batch)
@@ -57,7 +60,7 @@ async def compare(
         "monolith": asdict(before),
         "workflows": {**asdict(after), "audit_clean": report.clean},
     }
-    Screen(as_json=as_json).answer(document, _table(seed, before, after, report))
+    screen.answer(document, _table(seed, before, after, report))
     return CLEAN if report.clean else ATTENTION
 
 

@@ -19,7 +19,7 @@ from order_system.domain.messages import UndoCause
 from order_system.domain.money import format_amount
 from order_system.domain.order import DispatchReceipt, SubmissionRef
 from order_system.domain.progress import AttemptMade
-from order_system.domain.refunds import Refund, RefundState
+from order_system.domain.refunds import MADE_ELSEWHERE, Refund, RefundState
 from order_system.domain.steps import PIVOT, UNDOS, Effect
 from order_system.infra.database import reads, writes
 
@@ -139,6 +139,8 @@ def _of_what_is_left(
     taken = [each for each in before if each.state is not RefundState.REFUSED]
     left = paid.amount - sum(each.amount for each in taken)
     refund = asked.model_copy(update={"amount": asked.amount or left})
+    if asked.detail.startswith(MADE_ELSEWHERE) and asked.detail in [each.detail for each in taken]:
+        return refund.ended(RefundState.REFUSED, "that refund is noted already", asked.asked_at)
     if asked.sku and asked.sku in [each.sku for each in taken]:
         return refund.ended(RefundState.REFUSED, "that line is given back already", asked.asked_at)
     if not 0 < refund.amount <= left:

@@ -195,6 +195,8 @@ class NoticeDetails:
     lines: tuple[OrderLine, ...] = ()
     """The order's lines, as far as the warehouse's receipt names them."""
     parcel: DispatchReceipt | None = None
+    voided: bool = False
+    """The money was only held, and is free again. `payment` is None if the gateway never answered."""
 
 
 class DetailedMailer(Protocol):

@@ -10,6 +10,9 @@ from order_system.domain.ids import Key, idempotency_key
 from order_system.domain.messages import StepRequest
 from order_system.domain.money import decimal_text, format_amount
 
+MADE_ELSEWHERE = "made elsewhere: "
+"""What the detail begins with if the refund was made at the provider, without us. Its reference follows."""
+
 
 class RefundState(StrEnum):
     UNDER_WAY = "under way"

@@ -77,6 +77,15 @@ PROTOCOLS: dict[Port, type] = {
     Port.STATEMENT: gateways.StatementOfAccounts,
 }
 
+OPTIONAL: dict[Port, tuple[type, ...]] = {
+    Port.PAYMENTS: (
+        *(gateways.PaymentsElsewhere, gateways.CapturesLater),
+        *(gateways.TakesOver, gateways.RefundsParts),
+    ),
+    Port.MAILER: (gateways.DetailedMailer,),
+}
+"""What a gateway may also offer: all methods of such a Protocol, or none."""
+
 
 def methods_of(protocol: type) -> list[str]:
     return [each for each in vars(protocol) if not each.startswith("_")]
@@ -177,8 +186,9 @@ def find_factory(port: Port, name: str) -> Factory:
     if (built_in := BUILT_IN.get(name)) and port in built_in.ports:
         place = built_in.place
     else:  # only then, since all that is installed is looked through for this
-        place = next((each.value for each in entry_points(group=ENTRY_POINTS, name=name)), name)
-    if place == name and ":" not in name:
+        own = name if ":" in name else None
+        place = next((each.value for each in entry_points(group=ENTRY_POINTS, name=name)), own)
+    if place is None:
         there_are = ", ".join(names_of(port))
         raise InvalidSettings(
             f"{port.variable}={name}: there is no gateway of that name, but {there_are}. "
@@ -252,8 +262,18 @@ def _given(port: Port, wanted: type, settings: Settings, database: Database) -> 
 
 
 def _check(port: Port, name: str, gateway: object) -> None:
-    setting, protocol, kind = f"{port.variable}={name}", PROTOCOLS[port], type(gateway).__name__
-    methods = methods_of(protocol)
+    """Raise InvalidSettings unless it has all methods of its port, and of each Protocol that it begins to
+    offer: a `void` that cannot be called would be found out when a customer's money is held."""
+    optional = OPTIONAL.get(port, ())
+    offered = {each for each in optional if any(hasattr(gateway, method) for method in methods_of(each))}
+    if gateways.TakesOver in offered:
+        offered.add(gateways.CapturesLater)
+    for protocol in (PROTOCOLS[port], *(each for each in optional if each in offered)):
+        _check_methods(f"{port.variable}={name}", protocol, gateway)
+
+
+def _check_methods(setting: str, protocol: type, gateway: object) -> None:
+    methods, kind = methods_of(protocol), type(gateway).__name__
     if missing := [each for each in methods if not callable(getattr(gateway, each, None))]:
         wanted = f"which {protocol.__name__} in order_system/domain/gateways.py asks for"
         raise InvalidSettings(f"{setting}: a {kind} has no {', '.join(missing)}, {wanted}")

@@ -27,8 +27,9 @@ def check_spelling(model: type[BaseModel], prefix: str) -> None:
     """Raises InvalidSettings for a variable that is almost one of the model's."""
     known = [variable_of(name, prefix) for name in model.model_fields]
     for variable in sorted({*os.environ} - {*known}):
-        if variable.startswith(prefix) and (meant := get_close_matches(variable, known, 1, _MISSPELT)):
-            raise InvalidSettings(f"{variable}: there is no such setting. Did you mean {meant[0]}?")
+        near = get_close_matches(variable, known, 1, _MISSPELT) if variable.startswith(prefix) else []
+        if near and not variable.startswith(f"{near[0]}_"):  # ORDER_PAYMENTS_N: a gateway's own `n`
+            raise InvalidSettings(f"{variable}: there is no such setting. Did you mean {near[0]}?")
 
 
 def load_own_settings(model: type[Model], prefix: str) -> Model:

@@ -3,12 +3,14 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from enum import StrEnum
 
+from pydantic_core import to_json
+
 from order_system.domain.listing import PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Page, Row
 from order_system.domain.messages import OrderStatus
 from order_system.intake.formulas import cells_of, csv_line
 from order_system.orders.lists import OrderLists
 
-COLUMNS = tuple(OrderSummary.model_fields)
+COLUMNS = (*OrderSummary.model_fields, "refunds")
 
 
 class ExportFormat(StrEnum):
@@ -41,9 +43,11 @@ async def exported(
     async for rows in every_page(
         lambda cursor: lists.orders(wanted, status, cursor=cursor, limit=PAGE_ROWS_LIMIT)
     ):
+        refunds = await lists.book.refunds([row.order_id for row in rows])
+        told = ("; ".join(map(str, refunds.get(row.order_id, []))) or None for row in rows)
+        full = [row.model_dump(mode="json") | {"refunds": each} for row, each in zip(rows, told, strict=True)]
         if form is ExportFormat.JSONL:
-            yield "".join(f"{row.model_dump_json()}\n" for row in rows)
+            yield "".join(f"{to_json(row).decode()}\n" for row in full)
         else:
-            lines = [csv_line(cells_of(row.model_dump(mode="json").values())) for row in rows]
-            yield "".join([heading, *lines])
+            yield "".join([heading, *(csv_line(cells_of(row.values())) for row in full)])
             heading = ""

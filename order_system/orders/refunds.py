@@ -16,7 +16,7 @@ from order_system.domain.ids import BOOK, REFUND_ID, check_order_id, refund_work
 from order_system.domain.money import InvalidAmount, parse_amount
 from order_system.domain.order import SubmissionRef
 from order_system.domain.policy import UNDO_FIRST
-from order_system.domain.refunds import Refund, RefundDocument, RefundRequest, RefundState
+from order_system.domain.refunds import MADE_ELSEWHERE, Refund, RefundDocument, RefundRequest, RefundState
 from order_system.infra import policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import reaching_server
@@ -61,7 +61,9 @@ class Refunds:
             asked_at=datetime.now(UTC),
         )
         if made_elsewhere is not None:
-            refund = refund.ended(RefundState.HANDLED, f"made elsewhere: {made_elsewhere}", refund.asked_at)
+            refund = refund.ended(
+                RefundState.HANDLED, MADE_ELSEWHERE + made_elsewhere.strip(), refund.asked_at
+            )
         if flaw := _flaw_in(refund):
             raise InvalidUsage(flaw)
         async with reaching_server():
@@ -123,6 +125,8 @@ def _flaw_in(refund: Refund) -> str | None:
         return "the ID of a refund has 1 to 20 letters, digits, '.' or '_', e.g. ticket_123"
     if not refund.note.strip():
         return "note must say why, e.g. arrived broken, ticket 123"
+    if refund.detail == MADE_ELSEWHERE:
+        return "made_elsewhere must be the provider's ID of that refund, e.g. re_123"
     return flaw_in(refund) or flaw_in(Answer(who=refund.who, note=refund.detail))
 
 

@@ -20,6 +20,7 @@ class Broken(Exception):
 
 
 NO_ANSWER = "the step is given up in the end, and its order is undone; an undo waits for a person"
+OTHER_AMOUNT = "customers pay, or get back, another amount than they have agreed to"
 NO_RECEIPT = "what was done is not known; where an undo answers None, money or goods are kept"
 
 
@@ -80,7 +81,7 @@ def exact(call: Call, answer: Answer) -> None:
         due, nothing = asked.get(what), isinstance(answer.value, Voided | NotCaptured)
         if not nothing and due not in (None, getattr(answer.value, what, None)):
             told = f"{call.method} {answer}, which is no receipt of the {what} {due}"
-            raise Broken(told, "" if isinstance(answer.value, Wire) else NO_RECEIPT)
+            raise Broken(told, OTHER_AMOUNT if isinstance(answer.value, Wire) else NO_RECEIPT)
     told = answer.value.lines if isinstance(answer.value, Reservation) else ()
     if told and by_sku(told) != by_sku(asked.get("lines", told)):
         raise Broken(f"{call.method} {answer}, and not of all lines")

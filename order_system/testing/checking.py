@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from order_system.bootstrap import open_order_system
+from order_system.domain.errors import NotReached
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways.loading import Port
 from order_system.infra.logs import configure_logging
@@ -63,7 +64,7 @@ async def check(
     is thrown away. `seed` decides when calls are cut off. `progress` gets the promise that is played, as in
     `3 of 34: charge from two processes ...`, and `found` gets each finding.
 
-    Raises InvalidSettings if the gateway cannot be opened."""
+    Raises InvalidSettings if the gateway cannot be opened, and NotReached if no call reaches it."""
     settings, findings = load_settings(), list[Finding]()
     with TemporaryDirectory() as folder, connections_of_calls() as connections:
         faults = settings.faults if "faults" in settings.model_fields_set else "none"
@@ -81,6 +82,9 @@ async def check(
                     new = [await _finding(play, promise)]
                 finally:
                     owed = await _taken_back(play, promise)
+                if play.reached is False:
+                    name = f"{Port(port).variable}={getattr(settings, port)}"
+                    raise NotReached(f"{name}: no call has reached it, so nothing is shown: {new[0].because}")
                 for finding in (*new, *owed):
                     findings.append(finding)
                     found(finding)

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from order_system.audit.invariants import stock_adds_up, stock_agrees_with_reservations
-from order_system.domain.errors import OrderSystemError, as_ours
+from order_system.domain.errors import NotReached, OrderSystemError, as_ours
 from order_system.domain.gateways import NotCaptured, Statement, StatementOfAccounts, Voided
 from order_system.domain.ids import GATEWAY_CHECK, Key
 from order_system.domain.order import PaymentReceipt, Wire
@@ -81,6 +81,8 @@ class Play:
     """The round of the newest order's keys."""
     reference: str = ""
     """The reference of what was authorised elsewhere, for the newest orders."""
+    reached: bool | None = None
+    """Whether any call has reached the gateway. None: no call was made yet."""
     took: float = 0
     """How many seconds the last `ask` took."""
     wrong_before: set[str] = field(default_factory=set[str])
@@ -118,6 +120,7 @@ class Play:
 
     def _noted(self, how: str, call: Call, answer: Answer) -> Answer:
         self.trace.append(f"{how}{call} {answer}".rstrip())
+        self.reached = self.reached or answer.error is not NotReached
         if isinstance(answer.value, PaymentReceipt) and call.method != "void":
             self.receipts[call.key] = answer.value
         return answer

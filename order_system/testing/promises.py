@@ -9,6 +9,7 @@ from order_system.testing import acts, policy
 from order_system.testing import common_promises as common
 from order_system.testing import own_promises as own
 from order_system.testing.acts import Act
+from order_system.testing.answers import OTHER_AMOUNT
 from order_system.testing.playing import THERE, Play
 
 
@@ -29,7 +30,6 @@ WAYS: dict[str, tuple[common.Way, int]] = {
 }
 """The ways in which a call comes more than once, and how often each way is played."""
 
-_AMOUNT = "customers are charged another amount than they have agreed to"
 _KEPT = "money is kept of an order that is undone, if the answer to its charge was lost"
 _OTHERS = "what was paid for other orders is given back as well, or twice"
 _MORE = "customers get more back than they have paid"
@@ -45,7 +45,7 @@ def _exact(act: Act) -> Iterator[Promise]:
         (f"{act.method} in JPY counts yen", "JPY"),
         (f"{act.method} in KWD counts fils", "KWD"),
     ):
-        yield Promise(name, _AMOUNT, partial(own.minor_units, currency=currency), act)
+        yield Promise(name, OTHER_AMOUNT, partial(own.minor_units, currency=currency), act)
 
 
 ACTS: dict[Port, list[Act]] = {
@@ -127,7 +127,7 @@ def _taken_over() -> Iterator[Promise]:
         once = partial(common.done_once, way=play, times=times if play is Play.cut_off else 1)
         yield Promise(f"{name} {way} is done once", act.twice, once, act)
     yield Promise(f"{name} by two keys at once serves one", act.twice, own.one_alone, act)
-    yield Promise(f"{name} of another amount or currency is refused", _AMOUNT, own.other_price, act)
+    yield Promise(f"{name} of another amount or currency is refused", OTHER_AMOUNT, own.other_price, act)
     yield Promise("void of what was taken over binds", _TAKEN, own.void_finds_taken, act)
     yield Promise("void of what was taken over and captured says so", _TAKEN, own.void_too_late, of_taken)
 

@@ -16,11 +16,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 from pydantic.alias_generators import to_snake
 
 from order_system.domain.errors import BusinessError, NotReached
-from order_system.domain.gateways import CapturesLater, PaymentsElsewhere, RefundsParts, TakesOver
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, Wire
 from order_system.gateways import policy
-from order_system.gateways.loading import PROTOCOLS, Port, methods_of
+from order_system.gateways.loading import OPTIONAL, PROTOCOLS, Port, methods_of
 
 KEY, ROUND, SIGNATURE = "Idempotency-Key", "Idempotency-Round", "Order-System-Signature"
 PROBLEM_JSON = "application/problem+json"
@@ -123,13 +122,7 @@ def _operation(port: Port, name: str, method: Callable[..., Any]) -> Operation:
 
 
 OPERATIONS: dict[Port, list[Operation]] = {port: [] for port in Port}
-for _port, _protocol in (
-    *PROTOCOLS.items(),
-    (Port.PAYMENTS, PaymentsElsewhere),
-    (Port.PAYMENTS, CapturesLater),
-    (Port.PAYMENTS, TakesOver),
-    (Port.PAYMENTS, RefundsParts),
-):
+for _port, _protocol in (*PROTOCOLS.items(), *((Port.PAYMENTS, each) for each in OPTIONAL[Port.PAYMENTS])):
     OPERATIONS[_port] += [_operation(_port, name, getattr(_protocol, name)) for name in methods_of(_protocol)]
 
 

@@ -1,17 +1,26 @@
 """Money that is held first: what the book refuses, and what a gateway without it answers."""
 
 from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from order_system.domain.answers import AnsweredAs, AnswerRecord
 from order_system.domain.book import EffectState
 from order_system.domain.errors import AnswerLost, CannotHold, Fenced, PaymentNotConfirmed
 from order_system.domain.journal import payment_in
-from order_system.domain.messages import HandledUndo, Opening, StepRequest, UndoResult
-from order_system.domain.order import Capture, Order
+from order_system.domain.messages import (
+    HandledUndo,
+    NoticeKind,
+    NotificationRequest,
+    Opening,
+    StepRequest,
+    UndoResult,
+)
+from order_system.domain.order import Capture, NoticeReceipt, Order
 from order_system.domain.steps import AUTHORISATION_VOIDED, Effect, Step
 from order_system.gateways.simulated.world import SimulatedWorld
 from tests.fixtures.shops.activity_calls import (
@@ -161,6 +170,23 @@ async def test_what_an_older_worker_has_opened_waits_for_its_capture_too(parts: 
     await run_activity(parts.inventory.release, request)
     assert (await run_activity(parts.payment.refund, request)).detail == AUTHORISATION_VOIDED
     assert (await parts.audit()).clean
+
+
+async def test_a_notice_tells_that_nothing_was_charged_though_no_answer_came(parts: Parts) -> None:
+    order, mailer = an_order(capture=Capture.ON_DISPATCH), AsyncMock()
+    parts.stage.fail("after authorise", lambda: AnswerLost("no answer"))
+    with pytest.raises(AnswerLost):
+        await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.shipping.void_shipment, undo_request(order))
+    assert (await run_activity(parts.payment.refund, undo_request(order))).detail == AUTHORISATION_VOIDED
+
+    mailer.send_details.return_value = NoticeReceipt(message_id="m", kind=NoticeKind.CANCELLATION)
+    request = NotificationRequest(
+        submission=a_submission(order), kind=NoticeKind.CANCELLATION, customer=order.customer
+    )
+    await run_activity(NotificationActivities(parts.book, mailer).notify, request)
+    details = mailer.send_details.await_args.kwargs["details"]
+    assert (details.payment, details.voided) == (None, True)
 
 
 async def test_what_is_only_authorised_is_never_taken_at_its_word(parts: Parts) -> None:

@@ -42,9 +42,10 @@ def test_five_sample_orders_are_fulfilled_and_linked_and_the_next_run_takes_the_
 def test_compare_counts_what_each_way_leaves_behind() -> None:
     """With this seed the second order's address is refused, the third's goods are out of stock, and
     nothing else happens."""
-    compared = starter("compare", "--orders", "3", "--seed", "1208", "--json", env={})
+    compared = starter("compare", "--orders", "3", "--seed", "1208", "--json", env={"ORDER_PAYMENTS": "acme"})
 
     assert compared.code == 0
+    assert "on simulated gateways, and not on ORDER_PAYMENTS=acme" in compared.err
     monolith, workflows = compared.document["monolith"], compared.document["workflows"]
     assert (monolith["fulfilled"], monolith["failed_cleanly"]) == (1, 0)
     assert monolith["charged_without_parcel"] == 2

@@ -12,10 +12,11 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
+from order_system.domain.errors import NotReached
 from order_system.domain.gateways import PaymentGateway, ReservationEntry, Statement, StockEntry, Warehouse
 from order_system.domain.order import PaymentReceipt
-from order_system.testing import Options, Verdict, checking
-from order_system.testing.answers import NO_ANSWER, NO_RECEIPT, Answer, Broken, Call, alike
+from order_system.testing import Options, Verdict, checking, policy
+from order_system.testing.answers import NO_ANSWER, NO_RECEIPT, OTHER_AMOUNT, Answer, Broken, Call, alike
 from order_system.testing.checking import Finding
 from order_system.testing.playing import Play
 from tests.fixtures.processes.command_line import ROOT, Running, starter
@@ -80,6 +81,17 @@ def test_the_command_tells_what_is_broken_and_what_follows(
     assert not (tmp_path / "orders.db").exists()  # the order book is none of its business
 
 
+async def test_a_gateway_that_no_call_reaches_breaks_no_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "ASK_AFTER", policy.ASK_AFTER[:2])
+    monkeypatch.setattr(checking, "get_context", lambda _: Forked())
+    monkeypatch.setenv("ORDER_PAYMENTS", "http")
+    monkeypatch.setenv("ORDER_PAYMENTS_URL", "http://127.0.0.1:1")
+    found = list[Finding]()
+    with pytest.raises(NotReached, match=r"^ORDER_PAYMENTS=http: no call has reached it.*cannot be reached"):
+        await checking.check("payments", found=found.append)
+    assert found == []
+
+
 def _on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
     ours, theirs = os.openpty()
     running = Running("starter.py", *arguments, env=env | {"COLUMNS": "120"}, terminal=theirs)
@@ -105,7 +117,11 @@ def test_a_finding_reads_as_a_report() -> None:
     [
         (Answer(None), "refund answered None, which is no receipt of the amount 1990", NO_RECEIPT),
         (Answer({"amount": 1990}), "refund answered {'amount': 1990}, which is no receipt", NO_RECEIPT),
-        (Answer(PAID.model_copy(update={"amount": 19})), "which is no receipt of the amount 1990", ""),
+        (
+            Answer(PAID.model_copy(update={"amount": 19})),
+            "which is no receipt of the amount 1990",
+            OTHER_AMOUNT,
+        ),
         (Answer(error=Exception, words="raised KeyError: 'id'"), "refund raised KeyError: 'id'", NO_ANSWER),
     ],
 )

@@ -76,6 +76,11 @@ def test_a_bad_value_is_told_in_one_line(
     assert "secret" not in message
 
 
+def test_a_gateways_own_short_setting_is_not_misspelt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_PAYMENTS_N", "7")
+    assert load_settings().payments == "simulated"
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [

@@ -91,6 +91,7 @@ async def test_only_a_fulfilled_order_gives_money_back(shop: Shop, order: Order)
         {"note": " "},
         {"note": "4111 1111 1111 1111"},
         {"made_elsewhere": "4111 1111 1111 1111"},
+        {"made_elsewhere": " "},
         {"refund_id": "ticket-1"},
         {"amount": "10.001"},
         {"amount": "0.00"},

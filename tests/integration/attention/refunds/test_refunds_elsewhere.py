@@ -1,16 +1,23 @@
 """What was given back, or paid, without us: noted, told by the audit, or for a person."""
 
+import csv
+import io
+import json
 from datetime import timedelta
 
 import pytest
 
 from order_system.audit.report import audit
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import Remedy
-from order_system.domain.errors import NotReached
+from order_system.domain.errors import NotReached, RefundRefused
+from order_system.domain.listing import OrderFilter
 from order_system.domain.order import Order
 from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Effect
 from order_system.infra import policy
+from order_system.orders.exports import ExportFormat, exported
+from order_system.orders.lists import OrderLists
 from tests.fixtures.shops.refunds import give_back, refunded, resolved, states, stuck
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import WAIT_SECONDS
@@ -28,8 +35,16 @@ async def test_a_refund_made_at_the_provider_is_red_until_it_is_noted(shop: Shop
 
     noted = await give_back(shop, order, amount="5.00", made_elsewhere="re_1")
     assert (noted.state, noted.detail) == (RefundState.HANDLED, "made elsewhere: re_1")
+    with pytest.raises(RefundRefused, match="noted already"):
+        await give_back(shop, order, amount="5.00", made_elsewhere=" re_1")
     assert (await shop.audit()).refunds == (f"{order.order_id}: {noted}",)
     await shop.assert_clean()
+    lists = OrderLists(SqlOrderBook(shop.book.database), shop.temporal, shop.task_queue)
+    this = OrderFilter(order_ids=[order.order_id])
+    as_csv = "".join([piece async for piece in exported(lists, this, None, ExportFormat.CSV)])
+    [row] = csv.DictReader(io.StringIO(as_csv))
+    as_line = "".join([piece async for piece in exported(lists, this, None, ExportFormat.JSONL)])
+    assert row["refunds"] == json.loads(as_line)["refunds"] == str(noted)
     assert (await give_back(shop, order)).amount == order.total - 500
     assert await refunded(shop, order) == order.total
     await shop.assert_clean()
