@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from temporalio.client import Client
@@ -44,7 +45,7 @@ async def test_who_follows_a_batch_hears_soon_that_the_server_has_gone_and_that_
             await batches.start(
                 await shop.request("gone", write_orders(tmp_path / "gone.csv", [row("GONE")]))
             )
-            system = cast("Any", SimpleNamespace(batch_client=lambda _: batches))
+            system = cast("Any", SimpleNamespace(batch_client=Mock(return_value=batches)))
             session = Session(system, far, Screen(as_json=False), ui_url=None, embedded=False)
             following = asyncio.create_task(followed(session, "gone"))
             await held.reached()
