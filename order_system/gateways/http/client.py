@@ -16,6 +16,7 @@ from order_system.domain.ids import Key
 from order_system.gateways import policy
 from order_system.gateways.http import wire
 from order_system.gateways.loading import Port, methods_of
+from order_system.infra.environment import WebUrl
 from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.web_keys import SHORTEST_SECRET
 
@@ -24,9 +25,7 @@ _SHOWN = 300
 
 
 class HttpSettings(BaseModel):
-    url: str = Field(
-        pattern="^https?://.", description="where the service is, as in https://gateway.example.com/orders"
-    )
+    url: WebUrl = Field(description="where the service is, as in https://gateway.example.com/orders")
     secret: SecretStr | None = Field(
         None, min_length=SHORTEST_SECRET, description="what signs the requests; unset, nothing does"
     )
