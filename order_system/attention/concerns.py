@@ -15,8 +15,9 @@ from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_decimal
 from order_system.domain.order import Customer, Order, Wire
-from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp, UndoState
+from order_system.domain.progress import AttemptMade, OrderProgress, UndoState
 from order_system.domain.steps import PIVOT, Step
+from order_system.domain.wording import Timestamp
 from order_system.infra.process import STARTER
 from order_system.infra.redaction import clean_text
 from order_system.orders.details import Receipt
