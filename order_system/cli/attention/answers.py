@@ -64,7 +64,6 @@ class Options:
 
 DEFAULTS = Options()
 
-_SENT = "may have been sent, and is carried out without us then"
 _WHAT_WAITS = f"{STARTER} attention"
 
 
@@ -124,7 +123,7 @@ async def refund(
     said: dict[str, Any] = options.said | wanted
     async with options.session(status_command(order_id)) as (session, comes_to):
         order_id = await session.order_meant(order_id)
-        comes_to(_SENT)
+        comes_to("may have been sent")
         with session.screen.waiting(f"money of {order_id} is given back"):
             refunded = await session.client.refunds.give_back(order_id, **said)
         paid = await session.system.book.outcome(order_id)
@@ -138,7 +137,7 @@ async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> 
         acting = Chosen(session.client, session.attention, **options.said)
         parts = [each.partition(":") for each in chosen]
         chosen = [f"{await session.order_meant(said)}{colon}{step}" for said, colon, step in parts]
-        comes_to(_SENT)
+        comes_to("may have been sent")
         with session.screen.waiting(f"{len(chosen)} are told"):
             told = await acting.all_told(chosen, action)
     lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in told.rows)
@@ -151,7 +150,7 @@ async def _answered(
 ) -> int:
     async with options.session(status_command(order_id), answer) as (session, comes_to):
         screen, order_id = session.screen, await session.order_meant(order_id)
-        comes_to(_SENT)
+        comes_to("may have been sent")
         with screen.waiting(f"{order_id} is told"):
             try:
                 receipt = await session.attention.answer(order_id, answer)
