@@ -10,12 +10,14 @@ from enum import StrEnum
 from pydantic import PrivateAttr
 
 from order_system.domain.book import Stranded
+from order_system.domain.errors import KeyTrouble
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_decimal
 from order_system.domain.order import Customer, Order, Wire
-from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp, UndoState
+from order_system.domain.progress import AttemptMade, OrderProgress, UndoState
 from order_system.domain.steps import PIVOT, Step
+from order_system.domain.wording import Timestamp
 from order_system.infra.process import STARTER
 from order_system.infra.redaction import clean_text
 from order_system.orders.details import Receipt
@@ -98,6 +100,8 @@ class Concern(Wire):
     def words(self) -> str:
         if self.step and self.kind is ConcernKind.STUCK_UNDO:
             return f"undo of {self.step} is stuck"
+        if self.kind is ConcernKind.BUG and self.reason.startswith(KeyTrouble.__name__):
+            return "stuck on a key"
         return f"held at {self.step}" if self.step and self.kind is ConcernKind.HELD else self.kind
 
     @property

@@ -5,7 +5,6 @@ one may move on meanwhile, and nothing that is legal on the way counts as broken
 
 from collections import Counter
 from collections.abc import Iterator, Set
-from datetime import datetime
 
 from pydantic import computed_field
 
@@ -18,6 +17,7 @@ from order_system.domain.order import Wire
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Effect
+from order_system.domain.wording import Timestamp
 
 Submission = tuple[str, str]
 """Order ID, submission."""
@@ -34,7 +34,7 @@ class Check(Wire):
 class OpenSubmission(Wire):
     order_id: str
     submission: str
-    opened_at: datetime
+    opened_at: Timestamp
 
 
 class UnsettledEffect(Wire):
@@ -47,7 +47,7 @@ class UnsettledEffect(Wire):
 
 class HandledEffect(UnsettledEffect):
     by: str | None
-    at: datetime | None
+    at: Timestamp | None
     note: str | None
 
 

@@ -15,6 +15,7 @@ from order_system.batches.files.sources import Source, open_source
 from order_system.batches.reports import LineOutcome
 from order_system.domain.card_numbers import HIDDEN, REFUSAL, with_hidden_digits
 from order_system.domain.order_file import FileFormat, FileRef, FileRefused
+from order_system.domain.wording import iso
 from order_system.intake.formulas import cells_of, csv_line, defuse
 
 MAX_RAW_BYTES = 10_000_000
@@ -116,7 +117,7 @@ def rejects_from(ref: FileRef, roots: Sequence[str], file: IO[str]) -> Generator
 
 
 def outcome_document(line: LineOutcome) -> dict[str, Any]:
-    closed = line.closed_at.isoformat(timespec="milliseconds") if line.closed_at else None
+    closed = iso(line.closed_at) if line.closed_at else None
     return asdict(line) | {"closed_at": closed}
 
 

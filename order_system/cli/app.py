@@ -95,19 +95,18 @@ for place, words in _COMMANDS.items():
     app.command(f"order_system.cli.{place}", help=words, help_epilogue=epilogue_of(name))
 for place, words in _GROUPS.items():
     app.command(f"order_system.cli.{place}", help=words)
-app.command(  # an installed package has no examples
-    "examples.compare:compare",
-    help="Run the monolith and this design on the same orders with the same faults.",
-    help_epilogue=MORE_HELP,
-)
+if find_spec("examples"):  # an installed package has none
+    app.command(
+        "examples.compare:compare",
+        help="Run the monolith and this design on the same orders with the same faults.",
+        help_epilogue=MORE_HELP,
+    )
 
 
 @app.command(help_epilogue=MORE_HELP)
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print what makes your shell complete commands and options, after the name that you call this by: with
     `alias starter="python starter.py"`, that is `source <(starter completion bash)`."""
-    if find_spec("examples") is None:
-        del app["compare"]
     print(app.generate_completion(prog_name=Path(sys.argv[0]).stem, shell=shell))  # noqa: T201 - a script
 
 
@@ -122,6 +121,8 @@ def _in_plain_words(misuse: CycloptsError) -> str:
         return f"{' '.join(chain)} does not take {' '.join(tokens)!r}."
     if tokens[0] in app:
         return f"Options come after the command: {PROGRAM} {tokens[0]} ... and then the options."
+    if tokens[0] == "compare":
+        return "compare needs the folder `examples`: run starter.py in a clone."
     return f'Unknown command "{tokens[0]}". {_suggestion(tokens[0])}'
 
 
@@ -151,8 +152,4 @@ async def run_command(arguments: Sequence[str] | None) -> int:
         usage = f" Usage: {format_usage(app, chain).plain.strip()}. " if chain else " "
         more = f"See {' '.join((app.name[0], *chain))} --help."
         raise InvalidUsage(f"{_in_plain_words(misuse)}{usage}{more}") from None
-    except ImportError as failure:
-        if getattr(failure.__cause__, "name", None) not in ("examples", "examples.compare"):
-            raise
-        raise InvalidUsage("compare needs the folder `examples`: run starter.py in a clone") from None
     return CLEAN if code is None else int(code)  # --help returns nothing

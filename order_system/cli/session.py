@@ -1,11 +1,13 @@
 """Settings for a command, and its session with a Temporal server and the order system."""
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import RenderableType
 from temporalio.client import Client
 
 from order_system.attention.client import AttentionClient
@@ -18,12 +20,13 @@ from order_system.domain.errors import InvalidSettings, ServerUnreachable
 from order_system.domain.ids import order_of_workflow, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
+from order_system.infra import policy
 from order_system.infra.changes import CHANGES
 from order_system.infra.links import UiLinks
 from order_system.infra.logs import configure_logging, log_file
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.telemetry.process import SHORT, TELEMETRY
-from order_system.infra.temporal.connection import CURE, connect, outlasting, reaching_server
+from order_system.infra.temporal.connection import CURE, answers, connect, outlasting, reaching_server
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of_a_worker
@@ -78,6 +81,25 @@ class Session:
     def page(self, workflow_id: str, run_id: str | None) -> str | None:
         """Return the link to the Web UI's page that draws parent and children as a tree."""
         return UiLinks(self.ui_url, self.temporal.namespace).relationships(workflow_id, run_id)
+
+    @asynccontextmanager
+    async def watching(self, **shown: bool) -> AsyncGenerator[Callable[[RenderableType, str], None]]:
+        """As `Screen.updating`, for what outlasts a server that is away: say when it goes, and returns."""
+        listening = asyncio.create_task(self._tell_of_silence())
+        try:
+            with self.screen.updating(**shown) as show:
+                yield show
+        finally:
+            listening.cancel()
+
+    async def _tell_of_silence(self) -> None:
+        answered, waits = True, f"waiting for it, for up to {policy.SERVER_AWAY.total_seconds():g} s"
+        while True:
+            if await answers(self.temporal) is not answered:
+                answered = not answered
+                does = "answers again" if answered else f"does not answer; {waits}"
+                self.screen.say(f"the Temporal server {does}")
+            await asyncio.sleep(policy.ANSWER_ASSUMED.total_seconds())
 
 
 async def order_meant(said: str, book: SqlOrderBook, temporal: Client | None = None) -> str:

@@ -12,6 +12,7 @@ from order_system.domain import policy
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import Handling, OfBook, Order, Wire, always_sent
 from order_system.domain.order_file import FileRef, ParsedOrder, Position
+from order_system.domain.wording import Timestamp
 
 
 class Fate(StrEnum):
@@ -157,9 +158,9 @@ class BatchProgress(Wire):
     bytes_total: int
     """The size of the file, of which `counts.bytes_read` have been read."""
     counts: BatchCounts
-    started_at: datetime
+    started_at: Timestamp
     """The start of the batch, also after it has continued as new."""
-    updated_at: datetime | None = None
+    updated_at: Timestamp | None = None
     """When the counts last changed. None if only the book could tell the counts."""
     orders_expected: int = 0
     """Valid orders in the whole file: by its number of orders if known, else by the bytes that were read."""

@@ -18,8 +18,8 @@ from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
-from order_system.domain.progress import Timestamp
 from order_system.domain.steps import Step
+from order_system.domain.wording import Timestamp
 
 PAGE_ROWS = 50
 PAGE_ROWS_LIMIT = 200

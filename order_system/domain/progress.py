@@ -1,25 +1,17 @@
 """The order document: what `progress` answers, `status` prints and the Web UI shows."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, PlainSerializer, computed_field
+from pydantic import Field, computed_field
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.messages import OneLine, OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import Step
-from order_system.domain.wording import milliseconds_between
-
-
-def iso(moment: datetime) -> str:
-    """Write a moment in UTC, to the millisecond: for documents, and for `<time datetime>` in pages."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Timestamp = Annotated[datetime, PlainSerializer(iso, when_used="json")]
+from order_system.domain.wording import Timestamp, milliseconds_between
 
 
 class AttemptMade(Wire):

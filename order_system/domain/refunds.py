@@ -9,6 +9,7 @@ from order_system.domain.answers import Answer
 from order_system.domain.ids import Key, idempotency_key
 from order_system.domain.messages import StepRequest
 from order_system.domain.money import decimal_text, format_amount
+from order_system.domain.wording import Timestamp
 
 MADE_ELSEWHERE = "made elsewhere: "
 """What the detail begins with if the refund was made at the provider, without us. Its reference follows."""
@@ -59,7 +60,10 @@ class Refund(Answer):
 
 
 class RefundDocument(Refund):
-    """A refund in a document: its amount is decimal text, like every other."""
+    """A refund in a document: its amount is decimal text, and its times end at the millisecond."""
+
+    asked_at: Timestamp
+    ended_at: Timestamp | None = None
 
     @field_serializer("amount", when_used="json")
     def _decimal(self, amount: int) -> str:

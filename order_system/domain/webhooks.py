@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from order_system.domain.order import OfBook
-from order_system.domain.progress import Timestamp
+from order_system.domain.wording import Timestamp
 
 UNDELIVERED = "undelivered"
 """The `OrderStatus` of an event's workflow once it waits for a person; people search by it."""

@@ -1,11 +1,22 @@
 """Times and numbers as text. A span as people write it in an order is a whole number and its unit: `90s`,
 `15m`, `2h`, `3d`. As people read it, it is `792 ms`, `3.1 s`, `1 h 58 m`."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import PlainSerializer
 
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 DURATION_PATTERN = "[1-9][0-9]{0,6}[smhd]"
+
+
+def iso(moment: datetime) -> str:
+    """Write a moment in UTC, to the millisecond: for documents, and for `<time datetime>` in pages."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[datetime, PlainSerializer(iso, when_used="json")]
 
 
 def parse_duration(text: str) -> timedelta:

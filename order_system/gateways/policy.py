@@ -15,6 +15,9 @@ ANSWER = GATEWAY_CALL - timedelta(seconds=1)
 STATEMENT = timedelta(minutes=1)
 """The same for the statement of accounts, which is long. Only the audit asks for it."""
 
+ANSWER_BYTES = 300_000
+"""The most that is read of an answer, but for the statement. Receipts have a few hundred bytes."""
+
 KEPT_OPEN = timedelta(seconds=2)
 """How long an unused connection is kept. Servers keep it longer: a request on a connection that the server is
 closing would count as unanswered."""

@@ -18,6 +18,8 @@ from order_system.domain import policy
 from order_system.domain.errors import AnswerLost, ReceiverGone
 from order_system.domain.messages import one_line
 from order_system.domain.webhooks import Event
+from order_system.gateways.policy import ANSWER_BYTES
+from order_system.gateways.posting import post
 
 _SHOWN = 200
 """How many characters of a receiver's answer are shown."""
@@ -43,13 +45,13 @@ class Receiver:
                 asyncio.timeout(policy.WEBHOOK_ANSWER.total_seconds()),
                 httpx.AsyncClient(verify=_trusted(), timeout=None) as client,  # noqa: S113 - bounded above
             ):
-                answer = await client.post(self.url, content=body, headers=headers)
+                answer, content = await post(client, self.url, body, headers, most=ANSWER_BYTES)
         except TimeoutError:
             within = f"{policy.WEBHOOK_ANSWER.total_seconds():g} seconds"
             raise AnswerLost(f"the receiver did not answer within {within}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
             raise AnswerLost(f"the receiver cannot be reached: {type(failure).__name__}: {failure}") from None
-        said = " ".join(one_line(answer.content.decode(errors="replace")).split())[:_SHOWN]
+        said = " ".join(one_line(content.decode(errors="replace")).split())[:_SHOWN]
         told = f"{answer.status_code} {answer.reason_phrase}" + (f": {said}" if said else "")
         if answer.status_code == HTTPStatus.GONE:
             raise ReceiverGone(f"the receiver wants no more events: {told}")

@@ -3,9 +3,9 @@ variables. An error is told in one line: which variable is wrong, why, and the c
 
 import os
 from difflib import get_close_matches
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -17,6 +17,20 @@ _MISSPELT = 0.93
 leave payments simulated. Our own variables, with the gateways', are less similar to each other."""
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def usable(url: str) -> str:
+    """Return the URL as it is. Raises ValueError, with the reason, if no request can be sent there."""
+    try:
+        (HttpUrl(url).host or "").encode("idna")  # as the system's resolver takes it
+    except ValidationError as invalid:
+        raise ValueError(invalid.errors()[0]["msg"].removeprefix("Input should be a valid URL, ")) from None
+    except UnicodeError:
+        raise ValueError("invalid host") from None
+    return url
+
+
+WebUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#\\][^\s\\]*$"), AfterValidator(usable)]
 
 
 def variable_of(name: str, prefix: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import AfterValidator, BaseModel, Field
 
 from order_system.domain.steps import Step
+from order_system.infra.environment import usable
 
 _PLACES = ("reference", "tracking_number", "order_id", "key")
 """The values that a template may name: the provider's own ID, our idempotency key, and so on."""
@@ -15,9 +16,10 @@ _PLACES = ("reference", "tracking_number", "order_id", "key")
 
 def _template(text: str) -> str:
     try:
-        text.format(**dict.fromkeys(_PLACES, ""))
+        filled = text.format(**dict.fromkeys(_PLACES, "1"))
     except (LookupError, ValueError, AttributeError):
         raise ValueError(f"in braces may stand {', '.join(_PLACES)}, and nothing else") from None
+    usable(filled)
     return text
 
 

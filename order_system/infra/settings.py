@@ -20,7 +20,7 @@ from order_system.domain.order import Capture, FirstAttempts, Flow
 from order_system.domain.steps import Step
 from order_system.domain.wording import DURATION_PATTERN
 from order_system.infra import policy
-from order_system.infra.environment import check_spelling, explained
+from order_system.infra.environment import WebUrl, check_spelling, explained
 from order_system.infra.links import ProviderLinks
 from order_system.infra.sealing.ring import KeySettings
 from order_system.infra.web_keys import WebKey, parse_keys
@@ -126,9 +126,8 @@ class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[rep
         pattern=f"^{DURATION_PATTERN}$",
         description="how long an order is closed when it is forgotten, e.g. 400d; unset, none is",
     )
-    ui_url: str = Field(
+    ui_url: WebUrl = Field(
         "http://localhost:8233",
-        pattern="^https?://",
         description="where Temporal's Web UI is, for links, e.g. http://localhost:8233",
     )
     web_host: str = Field(
@@ -144,10 +143,9 @@ class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[rep
         "viewer:SECRET, operator:SECRET or operator@NAME:SECRET; without any, `serve` answers on loopback "
         "alone, and to everybody there",
     )
-    webhooks_url: str | None = Field(
+    webhooks_url: WebUrl | None = Field(
         None,
         repr=False,
-        pattern="^https?://.",
         description="where workers post signed events, e.g. https://example.com/hooks",
     )
     webhooks_secret: SecretStr | None = Field(

@@ -10,8 +10,9 @@ from order_system.domain.errors import UnknownOrder
 from order_system.domain.journal import Journal
 from order_system.domain.listing import OrderFilter
 from order_system.domain.order import SubmissionRef, Wire
-from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp
+from order_system.domain.progress import AttemptMade, OrderProgress
 from order_system.domain.steps import STEP_OF, Effect
+from order_system.domain.wording import Timestamp
 from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal.connection import if_it_answers_soon
 from order_system.intake.reader import order_document

@@ -18,8 +18,9 @@ from order_system.domain.batch import Fate
 from order_system.domain.errors import InvalidUsage, UnknownBatch, UnknownOrder, UnknownWorkflow
 from order_system.domain.listing import PAGE_ROWS_LIMIT, BatchOrder, LineStatus
 from order_system.domain.order import Wire
-from order_system.domain.progress import StepState, Timestamp
+from order_system.domain.progress import StepState
 from order_system.domain.steps import Step
+from order_system.domain.wording import Timestamp
 from order_system.infra.temporal.connection import if_it_answers_soon, reaching_server
 from order_system.infra.temporal.executions import WorkflowState, describe, first_run, state_of
 from order_system.orders.exports import every_row

@@ -14,12 +14,11 @@ from order_system.domain.progress import (
     OrderProgress,
     StepProgress,
     StepState,
-    Timestamp,
     UndoProgress,
     UndoState,
 )
 from order_system.domain.steps import STEPS, UNDOS, Effect, Step
-from order_system.domain.wording import milliseconds_between
+from order_system.domain.wording import Timestamp, milliseconds_between
 
 
 class BarKind(StrEnum):

@@ -2,7 +2,7 @@
 mistake; for a person a page that says the same. No answer repeats what was sent, since that may hold a card
 number, and none has a stack trace."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from pydantic.alias_generators import to_snake
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from order_system.domain import errors
@@ -180,10 +181,21 @@ def answer_with_problems(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         if isinstance(error, errors.ServerAway):
             error = errors.ServerUnreachable(no_answer(request.app.state.services.temporal))
-        return answer_to(error)
+        answer = answer_to(error)
+        if answer.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_allowed(request))
+        return answer
 
     for kind in (RequestValidationError, HTTPException, errors.OrderSystemError):
         app.add_exception_handler(kind, answer)
+
+
+def _allowed(request: Request) -> Iterator[str]:
+    """Yield the methods that the address takes: the error names only those of one of its routes."""
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        scope = {**request.scope, "method": method}
+        if any(each.matches(scope)[0] is Match.FULL for each in request.app.routes):
+            yield from (method, "HEAD") if method == "GET" else (method,)
 
 
 def _mistake(found: Mapping[str, Any]) -> Mistake:

@@ -1,7 +1,7 @@
 """`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: the answers of a person."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -46,16 +46,25 @@ class Options:
         return {"who": who_answers(self.named), "note": self.note}
 
     @asynccontextmanager
-    async def session(self, answer: answers.Answer | None = None) -> AsyncGenerator[Session]:
-        """Check the answer, and open a session for it. Raises InvalidUsage."""
+    async def session(
+        self, look: str, answer: answers.Answer | None = None
+    ) -> AsyncGenerator[tuple[Session, Callable[[str], None]]]:
+        """Check the answer, and open a session for it. Yield also the function that takes how far the answer
+        has come. If Ctrl-C ends the block, say that, with the command `look`. Raises InvalidUsage."""
         if flaw := answers.flaw_in(answer or answers.Answer(**self.said)):
             raise InvalidUsage(flaw)
-        screen = Screen(as_json=self.as_json)
-        async with open_session(configured(), screen, embedded=self.embedded) as session:
-            yield session
+        screen, come_to = Screen(as_json=self.as_json), ["was not sent"]
+        try:
+            async with open_session(configured(), screen, embedded=self.embedded) as session:
+                yield session, come_to.append
+        except asyncio.CancelledError:
+            screen.say(f"the answer {come_to[-1]}; to look: {look}")
+            raise
 
 
 DEFAULTS = Options()
+
+_WHAT_WAITS = f"{STARTER} attention"
 
 
 async def resolve(
@@ -112,8 +121,9 @@ async def refund(
 ) -> int:
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
     said: dict[str, Any] = options.said | wanted
-    async with options.session() as session:
+    async with options.session(status_command(order_id)) as (session, comes_to):
         order_id = await session.order_meant(order_id)
+        comes_to("may have been sent")
         with session.screen.waiting(f"money of {order_id} is given back"):
             refunded = await session.client.refunds.give_back(order_id, **said)
         paid = await session.system.book.outcome(order_id)
@@ -123,10 +133,11 @@ async def refund(
 
 
 async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> int:
-    async with options.session() as session:
+    async with options.session(_WHAT_WAITS) as (session, comes_to):
         acting = Chosen(session.client, session.attention, **options.said)
         parts = [each.partition(":") for each in chosen]
         chosen = [f"{await session.order_meant(said)}{colon}{step}" for said, colon, step in parts]
+        comes_to("may have been sent")
         with session.screen.waiting(f"{len(chosen)} are told"):
             told = await acting.all_told(chosen, action)
     lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in told.rows)
@@ -137,13 +148,15 @@ async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> 
 async def _answered(
     order_id: str, answer: answers.Resolution | answers.StepRetry | answers.GiveUp, options: Options
 ) -> int:
-    async with options.session(answer) as session:
+    async with options.session(status_command(order_id), answer) as (session, comes_to):
         screen, order_id = session.screen, await session.order_meant(order_id)
+        comes_to("may have been sent")
         with screen.waiting(f"{order_id} is told"):
             try:
                 receipt = await session.attention.answer(order_id, answer)
             except (AnswerRefused, NoWorkerAnswers) as unanswered:
                 raise type(unanswered)(f"{unanswered}. See {status_command(order_id)}") from None
+            comes_to("was taken")
             order = await _after_a_moment(session, order_id)
             record = (await session.system.book.find([order_id])).get(order_id)
     screen.answer(
@@ -186,9 +199,10 @@ async def adopt(
     screen = Screen(as_json=options.as_json)
     if not yes and not (screen.has_a_person and _confirmed(screen)):
         raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
-    async with options.session() as session:
+    async with options.session(_WHAT_WAITS) as (session, comes_to):
         abandoned = session.system.abandoned(session.temporal)
         then = [each.batches_to_run for each in await abandoned.stranded() if each.server == server]
+        comes_to("may have been noted")
         adopted = await abandoned.adopt(server, **options.said)
     screen.answer(
         {"server": server, "adopted": adopted},

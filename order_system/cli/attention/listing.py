@@ -59,7 +59,7 @@ async def attention(
                     await asyncio.sleep(policy.ATTENTION_RENEWED.total_seconds())
 
             if watch:
-                with screen.updating() as show:
+                async with session.watching() as show:
                     await until_interrupted(look_again_and_again(show))
             else:
                 with screen.waiting("looking for what waits for a person"):

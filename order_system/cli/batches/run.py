@@ -91,7 +91,7 @@ async def _link(session: Session, workflow_id: str) -> str | None:
 async def followed(session: Session, name: str) -> BatchProgress:
     progress = None
     try:
-        with session.screen.updating() as show:
+        async with session.watching() as show:
             async for progress in session.batches.watch(name):
                 show(progress_picture(progress), progress_words(progress))
     except asyncio.CancelledError:

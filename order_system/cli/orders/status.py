@@ -80,7 +80,7 @@ async def _read(
 
 async def _closed(session: Session, order: OrderProgress) -> OrderProgress:
     """Show the order until it is closed, also while it waits for a person, and return it then."""
-    with session.screen.updating() as show:
+    async with session.watching() as show:
         async for documents in session.client.watch([order.order_id], lambda seen: seen.closed):
             [order] = documents.values()
             show(order_tree(order, now()), headline(order, now()).plain)

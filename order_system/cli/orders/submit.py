@@ -155,7 +155,7 @@ async def _watch(session: Session, order_ids: Sequence[str]) -> dict[str, OrderP
     latest: dict[str, OrderProgress] = {}
     screen, few = session.screen, len(order_ids) <= TREES_AT_THE_END
     try:
-        with screen.updating(every_word=True, stays=few) as show:
+        async with session.watching(every_word=True, stays=few) as show:
             async for orders in session.client.watch(order_ids):
                 told = [line for name in orders for line in changes(latest.get(name), orders[name])]
                 show(orders_picture([*orders.values()], now(), rows=screen.rows), "\n".join(told))

@@ -1,6 +1,7 @@
 """The gateways of `ORDER_PAYMENTS=http` and its like: each call of a port is a POST to your service."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -16,6 +17,8 @@ from order_system.domain.ids import Key
 from order_system.gateways import policy
 from order_system.gateways.http import wire
 from order_system.gateways.loading import Port, methods_of
+from order_system.gateways.posting import post
+from order_system.infra.environment import WebUrl
 from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.web_keys import SHORTEST_SECRET
 
@@ -24,9 +27,7 @@ _SHOWN = 300
 
 
 class HttpSettings(BaseModel):
-    url: str = Field(
-        pattern="^https?://.", description="where the service is, as in https://gateway.example.com/orders"
-    )
+    url: WebUrl = Field(description="where the service is, as in https://gateway.example.com/orders")
     secret: SecretStr | None = Field(
         None, min_length=SHORTEST_SECRET, description="what signs the requests; unset, nothing does"
     )
@@ -80,31 +81,34 @@ async def _call(
         headers |= {wire.KEY: key, wire.ROUND: str(key.round)}
     if secret:
         headers[wire.SIGNATURE] = wire.sign(secret.get_secret_value(), operation.path, key, body)
-    limit = policy.STATEMENT if operation.port is Port.STATEMENT else policy.ANSWER
-    within, path = limit.total_seconds(), operation.path
+    is_long, path = operation.port is Port.STATEMENT, operation.path
+    within = (policy.STATEMENT if is_long else policy.ANSWER).total_seconds()
+    most = math.inf if is_long else policy.ANSWER_BYTES
     try:
         async with asyncio.timeout(within):
-            response = await client.post(path, content=body, headers=headers)
+            response, content = await post(client, path, body, headers, most=most)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
         raise NotReached(f"{path}: {client.base_url.host} cannot be reached: {failure!r}") from failure
     except TimeoutError as failure:
         raise AnswerLost(f"{path}: no answer within {within:g} seconds") from failure
     except httpx.HTTPError as failure:
         raise AnswerLost(f"{path}: the connection broke before the answer came: {failure!r}") from failure
-    return _understood(operation, asked, response)
+    if len(content) > most:
+        raise AnswerLost(f"{path}: the answer is longer than {most:,} bytes")
+    return _understood(operation, asked, response, content)
 
 
-def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Response) -> Any:
+def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Response, content: bytes) -> Any:
     """Return the answer, or raise its error: AnswerLost for any undocumented one, as the call may be done."""
     path, status = operation.path, response.status_code
     if status == 200:
         try:
-            return operation.read_answer(asked, response.content)
+            return operation.read_answer(asked, content)
         except ValueError as wrong:
             raise AnswerLost(f"{path}: what came is no answer to this call: {wrong}") from wrong
-    problem, seconds = _problem(response), response.headers.get("Retry-After", "")
+    problem, seconds = _problem(content), response.headers.get("Retry-After", "")
     retry_after = int(seconds) if seconds.isdecimal() and len(seconds) < 10 else None
-    said = " ".join((problem.detail or response.content.decode(errors="replace")).split())[:_SHOWN]
+    said = " ".join((problem.detail or content.decode(errors="replace")).split())[:_SHOWN]
     told_to_wait = retry_after is not None and status in (429, 503)
     if told_to_wait or problem.type in wire.NOTHING_DONE:
         raise NotReached(f"{path}: {status}: {said}", retry_after=retry_after)
@@ -115,8 +119,8 @@ def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Res
     raise AnswerLost(f"{path}: {status} of type {problem.type[:_SHOWN]} settles nothing: {said}")
 
 
-def _problem(response: httpx.Response) -> wire.Problem:
+def _problem(content: bytes) -> wire.Problem:
     try:
-        return wire.Problem.model_validate_json(response.content)
+        return wire.Problem.model_validate_json(content)
     except ValidationError:
         return wire.Problem()

@@ -19,7 +19,7 @@ from order_system.domain.ids import split_key
 from order_system.gateways.simulated.behaviours import scripted_fault
 from order_system.gateways.simulated.faults import NEVER, FaultKind, FaultRates, Operation, chance, draw_fault
 from order_system.gateways.simulated.tables import calls, insert_into, insert_unless_there, submissions
-from order_system.infra.database import Database, OverDatabase, Prepared
+from order_system.infra.database import Database, OverDatabase, Prepared, TroubleTold
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -119,7 +119,8 @@ class AtSwitchboard(OverDatabase):
 
 def call_of(operation: Operation):
     """Make the method a call of this operation, in one transaction. Calls are counted by `charge_key`, or
-    else by their first argument. A call raises what the method raises, or AnswerLost after the commit.
+    else by their first argument. A call raises what the method raises, AnswerLost after the commit, or
+    DatabaseUnreachable.
 
     Half of the time passes before the transaction and half after it, so a caller that dies meanwhile may
     leave either case behind."""
@@ -141,7 +142,8 @@ def call_of(operation: Operation):
                     return call, error
 
             await _travel(one_way)
-            call, answer = await self.database.write(arrive)
+            with TroubleTold("the database of the simulated gateways"):
+                call, answer = await self.database.write(arrive)
             await _travel(one_way)
             if call.answer_lost:
                 raise AnswerLost(f"{operation}: no answer came (simulated)")

@@ -39,7 +39,7 @@ class SmtpSettings(BaseModel):
     """Read from ORDER_MAILER_HOST and so on."""
 
     host: str = Field(description="the mail server's name")
-    port: int = Field(587, description="the port of the mail server")
+    port: int = Field(587, ge=1, le=65_535, description="the port of the mail server")
     encryption: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="starttls, tls (from the first byte, port 465) or none"
     )

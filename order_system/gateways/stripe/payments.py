@@ -16,6 +16,7 @@ from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways import policy
 from order_system.gateways.stripe import intents
 from order_system.gateways.stripe.failures import as_ours, finding_out, looking_up
+from order_system.infra.environment import WebUrl
 
 _ENDED = {"succeeded": "captured", "canceled": "voided"}
 """The state of an authorisation that no longer holds money, by Stripe's status."""
@@ -29,7 +30,7 @@ class StripeSettings(BaseModel):
     api_key: SecretStr = Field(
         description="a secret or restricted API key of your Stripe account, sk_... or rk_..."
     )
-    url: str = Field("https://api.stripe.com", pattern="^https?://", description="where Stripe's API is")
+    url: WebUrl = Field("https://api.stripe.com", description="where Stripe's API is")
 
 
 @asynccontextmanager

@@ -2,6 +2,6 @@
 
 from order_system.infra.database.columns import UtcDateTime
 from order_system.infra.database.prepared import Prepared
-from order_system.infra.database.transactions import Database, OverDatabase, reads, writes
+from order_system.infra.database.transactions import Database, OverDatabase, TroubleTold, reads, writes
 
-__all__ = ["Database", "OverDatabase", "Prepared", "UtcDateTime", "reads", "writes"]
+__all__ = ["Database", "OverDatabase", "Prepared", "TroubleTold", "UtcDateTime", "reads", "writes"]

@@ -199,7 +199,7 @@ class Database:
                     raise sqlite3.OperationalError("somebody reads what it had before")
 
         if self.is_sqlite:
-            with _TroubleTold():
+            with TroubleTold():
                 await asyncio.get_running_loop().run_in_executor(self._writers, rewrite)
 
     async def dispose(self) -> None:
@@ -243,20 +243,23 @@ def _transaction(
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
-        with TELEMETRY.span(name), _TroubleTold():
+        with TELEMETRY.span(name), TroubleTold():
             return await of(self.database)(partial(method, self), *arguments, **named)
 
     return transaction
 
 
-class _TroubleTold:
+class TroubleTold:
     """Raises DatabaseUnreachable for what may pass: a full disk, a lost connection, a lock not released."""
+
+    def __init__(self, what: str = "the order book") -> None:
+        self._what = what
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, trouble: BaseException | None, _trace: object) -> None:
         if isinstance(trouble, _TROUBLE):
-            raise DatabaseUnreachable(f"the order book does not answer: {reason_of(trouble)}") from trouble
+            raise DatabaseUnreachable(f"{self._what} does not answer: {reason_of(trouble)}") from trouble
 
 
 def _upgrade(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
 
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.metrics import METRICS, SECONDS
-from order_system.infra.environment import load_own_settings
+from order_system.infra.environment import load_own_settings, usable
 from order_system.infra.process import load_extra
 from order_system.infra.settings import PREFIX
 
@@ -104,7 +104,10 @@ def _endpoint(signal: str) -> str | None:
     protocol = _otel(f"EXPORTER_OTLP_{its}_PROTOCOL") or _otel("EXPORTER_OTLP_PROTOCOL")
     if endpoint and protocol not in ("", "http/protobuf"):
         raise InvalidSettings(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}: only http/protobuf is spoken here")
-    return endpoint or None
+    try:
+        return usable(endpoint) if endpoint else None
+    except ValueError as invalid:
+        raise InvalidSettings(f"OTEL_EXPORTER_OTLP_ENDPOINT: {invalid}") from None
 
 
 def _headers() -> dict[str, str]:

@@ -51,7 +51,10 @@ async def health() -> Health:
 )
 async def readiness(services: Given, response: Response) -> Readiness:
     """Tells whether order book and Temporal server answer within two seconds, and a worker is at work. Pages
-    and API can be used without a worker: a probe that keeps them reachable should ask `/healthz`."""
+    and API can be used without a worker: a probe that keeps them reachable should ask `/healthz`.
+
+    The book is only read. On a full disk it is still `ok`: pages read all the same, `attention` says that the
+    book cannot be written, and a write for each probe, without a key, would queue before those of orders."""
     server = services.temporal.service_client.check_health(timeout=policy.READY_WITHIN)
     listed, serving, at_work = await asyncio.gather(
         _answered(services.book.batches(limit=1)),

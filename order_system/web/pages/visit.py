@@ -14,8 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from order_system.domain.money import format_amount, format_decimal
-from order_system.domain.progress import iso
-from order_system.domain.wording import in_time, time_between
+from order_system.domain.wording import in_time, iso, time_between
 from order_system.infra.process import STARTER
 from order_system.infra.temporal.connection import no_answer
 from order_system.web import policy

@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowFailureError
 from order_system.domain import policy
 from order_system.domain.batch import BatchStatus
 from order_system.domain.order import FirstAttempts
+from order_system.domain.wording import iso
 from order_system.gateways.simulated.faults import load_faults
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra import policy as infra_policy
@@ -63,7 +64,8 @@ async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> N
     assert file.stat().st_size == counts.bytes_read == first.bytes_total
 
     assert len(runs) >= 2, "it has continued as new"
-    assert first.started_at == min(run.start_time for run in runs), "the start of the first of them"
+    begun = min(run.start_time for run in runs)
+    assert iso(first.started_at) == iso(begun), "the start of the first of them"
     assert (first.orders_expected, first.seconds_left) == (ORDERS, 0)
     seconds = (first.updated_at - first.started_at).total_seconds()
     assert first.orders_a_second == pytest.approx(ORDERS / seconds, abs=0.01)

@@ -1,10 +1,15 @@
 """The simulated world as a whole: notices, faults, time, keys."""
 
+import sqlite3
+from unittest.mock import Mock
+
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from order_system.domain.errors import (
     AnswerLost,
+    DatabaseUnreachable,
     NoticeRefused,
     PaymentDeclined,
 )
@@ -14,6 +19,7 @@ from order_system.domain.order import Customer
 from order_system.domain.steps import Effect
 from order_system.gateways.simulated import switchboard
 from order_system.gateways.simulated.faults import DEFAULT_FAULTS, FaultKind, Operation, draw_fault
+from order_system.gateways.simulated.switchboard import Switchboard
 from order_system.gateways.simulated.tables import charges
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
@@ -47,6 +53,19 @@ async def test_an_order_that_is_called_checkout_is_no_checkout(world: SimulatedW
         assert {each.key for each in told.authorisations} == {ours, other}
         assert [each.reference for each in told.payments] == ["ch_theirs"]
         assert told.charges == ()
+
+
+async def test_a_full_disk_is_told_in_one_plain_sentence(
+    world: SimulatedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person reads it as the reason of an undo that is stuck."""
+    full = OperationalError("INSERT INTO charges", {}, sqlite3.OperationalError("database or disk is full"))
+    monkeypatch.setattr(Switchboard, "count", Mock(side_effect=full))
+    with pytest.raises(DatabaseUnreachable) as told:
+        await charge(world)
+    assert (
+        str(told.value) == "the database of the simulated gateways does not answer: database or disk is full"
+    )
 
 
 async def test_an_id_that_differs_by_case_alone_is_another_order(

@@ -27,6 +27,7 @@ from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
+from order_system.orders.client import OrderClient
 from tests.fixtures.shops.sealed import a_key, connected_by
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import (
@@ -225,3 +226,28 @@ async def test_who_lacks_the_key_of_some_orders_sees_all_that_waits_but_for_the_
     assert (stuck_at.kind, stuck_at.amount, stuck_at.customer) == (ConcernKind.STUCK_UNDO, "1059.97", None)
     assert held_at.kind is ConcernKind.HELD
     assert "key 2026-11, and ORDER_KEYS is not set here" in held_at.reason
+
+
+async def test_an_order_whose_key_its_worker_lacks_is_stuck_on_a_key_and_not_on_a_bug(
+    shops: tuple[Shop, Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infra_policy, "BOOKS_DIFFER_AFTER", timedelta())
+    without, sealed = shops
+    without.client, order = (
+        OrderClient(sealed.temporal, without.book, task_queue=without.task_queue),
+        an_order(),
+    )
+    found: list[Concern] = []
+    async with without.open():
+        await without.client.submit(order)
+
+        async def is_listed() -> bool:
+            found[:] = [each async for each in without.attention.attention()]
+            return bool(found)
+
+        await eventually(is_listed, WAIT_SECONDS, "the order to be listed")
+    await sealed.handle(order).terminate()
+    [stuck_at] = found
+    assert (stuck_at.words, stuck_at.order_id) == ("stuck on a key", order.order_id)
+    assert "KeyTrouble: this is sealed by key 2026-11, and ORDER_KEYS is not set here" in stuck_at.reason
+    assert "put the key that it names into ORDER_KEYS" in (stuck_at.cure or "")

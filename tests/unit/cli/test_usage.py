@@ -100,7 +100,7 @@ def test_ctrl_c_is_as_quiet_while_the_interpreter_ends(monkeypatch: pytest.Monke
 
 NOT_IMPORTED = """
 import sys
-sys.modules.update(stripe=None, aiosmtplib=None)
+sys.modules.update(stripe=None, aiosmtplib=None, examples=None)
 from order_system.cli.app import main
 
 def imported(*names):
@@ -112,8 +112,8 @@ print("gateways:")
 main(["gateways", "--json"])
 main(["gateways"])
 imported("httpx", "jinja2")
-sys.modules["examples"] = None
 main(["compare"])
+main(["completion", "bash"])
 """
 
 
@@ -125,7 +125,8 @@ def test_what_is_not_needed_is_not_imported_and_compare_needs_a_clone() -> None:
     )
     *imported, told = run.stderr.splitlines()
     assert imported == ["[]", "[]"]
-    assert told == "starter.py: compare needs the folder `examples`: run starter.py in a clone"
+    assert told.startswith("starter.py: compare needs the folder `examples`: run starter.py in a clone. ")
+    assert "monolith" not in run.stdout, "nor is it listed, or completed"
     listed = run.stdout.partition("gateways:\n")[2]
     document, end = json.JSONDecoder().raw_decode(listed)
     ports = {each["setting"]: each for each in document}

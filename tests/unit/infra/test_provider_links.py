@@ -27,6 +27,7 @@ def test_a_template_is_filled_in_and_nothing_breaks_out_of_it(monkeypatch: pytes
         ("https://pay.example/{charge}", "in braces may stand reference, tracking_number, order_id, key"),
         ("https://pay.example/{reference", "in braces may stand"),
         ("https://pay.example/{}", "in braces may stand"),
+        ("https://pay.example:99999/{reference}", "invalid port number"),
     ],
 )
 def test_what_is_no_template_is_refused_in_one_line(

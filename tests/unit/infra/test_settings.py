@@ -8,8 +8,12 @@ from pydantic import BaseModel, SecretStr
 from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.steps import Step
+from order_system.gateways.http.client import HttpSettings
+from order_system.gateways.smtp.mailer import SmtpSettings
+from order_system.gateways.stripe.payments import StripeSettings
 from order_system.infra.environment import load_own_settings
 from order_system.infra.settings import load_settings
+from order_system.infra.telemetry.process import Telemetry
 from order_system.infra.web_keys import holder_of
 
 
@@ -209,6 +213,46 @@ def test_a_receiver_of_webhooks_needs_a_good_secret_and_neither_is_repeated(
     assert "ORDER_WEBHOOKS_SECRET" in str(told.value)
     assert "hidden" not in str(told.value)
     assert secret is None or secret not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://pay.example:99999", "invalid port number"),
+        ("http://[::1/", "invalid IPv6 address"),
+        ("http://pay..example", "invalid host"),
+        ("http:///hooks", "it is not understood"),
+        ("http://pay.example/a hook", "it is not understood"),
+    ],
+)
+def test_a_url_that_cannot_be_asked_is_refused_in_one_line_that_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    monkeypatch.setenv("ORDER_WEBHOOKS_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    for name in ("ORDER_WEBHOOKS_URL", "ORDER_UI_URL"):
+        monkeypatch.setenv(name, url)
+        with pytest.raises(InvalidSettings) as refused:
+            load_settings()
+        given = "" if name == "ORDER_WEBHOOKS_URL" else f"={url}"
+        assert str(refused.value).startswith(f"{name}{given}: {reason}. Expected: ")
+        monkeypatch.delenv(name)
+    for model, needed in ((HttpSettings, {}), (StripeSettings, {"ORDER_PAYMENTS_API_KEY": "sk_1"})):
+        for name, value in ({"ORDER_PAYMENTS_URL": url} | needed).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(InvalidSettings, match=rf"^ORDER_PAYMENTS_URL=.*: {reason}. Expected: "):
+            load_own_settings(model, "ORDER_PAYMENTS_")
+    for name, value in {"HOST": "mail.example", "SENDER": "a@shop.example", "PORT": "99999"}.items():
+        monkeypatch.setenv(f"ORDER_MAILER_{name}", value)
+    with pytest.raises(
+        InvalidSettings, match=r"^ORDER_MAILER_PORT=99999: it must be less than or equal to 65535"
+    ):
+        load_own_settings(SmtpSettings, "ORDER_MAILER_")
+
+
+def test_a_collector_that_cannot_be_reached_at_such_a_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:99999")
+    with pytest.raises(InvalidSettings, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: invalid port number$"):
+        Telemetry().turn_on("order-worker", number=1)
 
 
 def test_a_receiver_of_webhooks_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

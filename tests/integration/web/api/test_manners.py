@@ -65,6 +65,18 @@ async def test_what_can_be_read_can_be_asked_about(shop: WebShop) -> None:
         assert (await browser.head(f"{base}/api/orders/{held.order_id}/cancel")).status_code == 405
 
 
+async def test_an_address_that_does_not_take_a_method_names_all_that_it_takes(operator: AsyncClient) -> None:
+    """Each method of an address is a route of its own."""
+    for address, methods in {
+        "/api/orders": "GET, HEAD, POST",
+        "/api/batches": "GET, HEAD, POST",
+        "/api/orders/A-1": "GET, HEAD",
+        "/api/orders/A-1/cancel": "POST",
+    }.items():
+        refused = await operator.delete(address)
+        assert (address, refused.status_code, refused.headers.get("allow")) == (address, 405, methods)
+
+
 async def test_each_type_of_problem_is_explained(operator: AsyncClient) -> None:
     unknown = (await operator.get("/api/orders/NO-SUCH-ORDER")).json()
     assert (unknown["type"], unknown["title"]) == ("/api/docs#unknown-order", "Unknown order")
