@@ -47,9 +47,11 @@ async def samples(
     as_json: Json = False,
 ) -> int:
     """Submit sample orders under the next free numbers and watch them."""
-    from order_system.cli.orders.samples import run_samples  # noqa: PLC0415 - as all commands
+    from order_system.cli.orders.samples import Screen, run_samples  # noqa: PLC0415 - as all commands
 
-    return await run_samples(embedded=embedded, keep=keep, scenario=scenario, strict=strict, as_json=as_json)
+    return await run_samples(
+        embedded=embedded, keep=keep, scenario=scenario, strict=strict, screen=Screen(as_json)
+    )
 
 
 _COMMANDS = {

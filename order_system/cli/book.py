@@ -7,8 +7,8 @@ from rich.text import Text
 
 from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffect, audit_now
 from order_system.bootstrap import migrate_database, open_order_system
-from order_system.cli.options import ATTENTION, CLEAN, Json
-from order_system.cli.screen import Screen
+from order_system.cli.options import ATTENTION, CLEAN
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured
 from order_system.domain.errors import ServerUnreachable
 from order_system.infra.process import STARTER
@@ -20,8 +20,7 @@ MAX_VIOLATIONS = 10
 """The most violations shown of each check; `--json` has them all."""
 
 
-async def audit(*, as_json: Json = False) -> int:
-    screen = Screen(as_json=as_json)
+async def audit(*, screen: Screen = PEOPLE) -> int:
     async with open_order_system(configured()) as system:
         runs = None
         try:
@@ -37,9 +36,9 @@ async def audit(*, as_json: Json = False) -> int:
     return CLEAN if report.clean else ATTENTION
 
 
-async def migrate(*, as_json: Json = False) -> int:
+async def migrate(*, screen: Screen = PEOPLE) -> int:
     database = await migrate_database(configured())
-    Screen(as_json=as_json).answer({"database": database}, f"{database} is up to date")
+    screen.answer({"database": database}, f"{database} is up to date")
     return CLEAN
 
 

@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.text import Text
 
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import ATTENTION, CLEAN, Json
-from order_system.cli.screen import Screen
+from order_system.cli.options import ATTENTION, CLEAN
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured
 from order_system.cli.tables import FittingTable
 from order_system.gateways.loading import Port, chosen, find_factory, names_of, own_settings
@@ -22,10 +22,10 @@ gateways = App(name="gateways", help_epilogue=MORE_HELP)
 
 
 @gateways.default
-def listing(*, as_json: Json = False) -> int:
+def listing(*, screen: Screen = PEOPLE) -> int:
     settings = configured()
     ports = [_port(port, name) for port, name in (dict.fromkeys(Port) | chosen(settings)).items()]
-    Screen(as_json=as_json).answer(ports, _table(ports))
+    screen.answer(ports, _table(ports))
     return CLEAN
 
 
@@ -36,7 +36,7 @@ async def check_promises(
     *,
     seed: Annotated[int, Parameter(help="Another one cuts calls off at other moments.")] = 0,
     options: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008 - it is frozen
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Play every promise of a gateway. THIS IS REAL: use your provider's sandbox.
 
@@ -44,11 +44,9 @@ async def check_promises(
     which it refunds or voids. Likewise it reserves, ships and sends. All its order IDs begin with
     GATEWAY-CHECK. Exit code 1: a promise is broken."""
     configured()
-    screen = Screen(as_json=as_json)
 
     def found(finding: Finding) -> None:
-        if not as_json:
-            screen.answer(None, Group(_view(finding)))
+        screen.show(Group(_view(finding)))
 
     with screen.updating() as show:
         # Without words, a pipe carries the findings alone.

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
 from order_system.cli.options import CLEAN, Embedded
-from order_system.cli.screen import Screen
+from order_system.cli.screen import PEOPLE
 from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidSettings, InvalidUsage
 from order_system.gateways.loading import Port
@@ -36,7 +36,7 @@ async def serve(
     embedded: Embedded = False,
 ) -> int:
     web = load_extra("order_system.web.app", "web", "`serve` is asked for")
-    settings, screen = configured(lives_long=True), Screen(as_json=False)
+    settings, screen = configured(lives_long=True), PEOPLE
     host = settings.web_host if host is None else host
     if settings.web_keys is None and not is_loopback(host):
         raise InvalidSettings(
@@ -113,6 +113,6 @@ async def simulate(
             web.serving(gateways.create_app(system.world, secret), listener),
         ):
             whom = "signed requests" if secret else "this machine alone"
-            Screen(as_json=False).say(f"simulated gateways at {url_of(listener)}, for {whom}")
+            PEOPLE.say(f"simulated gateways at {url_of(listener)}, for {whom}")
             await until_interrupted()
     return CLEAN

@@ -11,9 +11,9 @@ from cyclopts import Parameter
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
 from order_system.cli.ending import dying_at_once
-from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
+from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, OrderId
 from order_system.cli.orders.status import show_commands
-from order_system.cli.screen import Screen, now
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import order_tree
 from order_system.domain import answers
@@ -39,7 +39,7 @@ class Options:
     note: Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")] = ""
     named: Named = None
     embedded: Embedded = False
-    as_json: Json = False
+    screen: Screen = PEOPLE
 
     @property
     def said(self) -> dict[str, Any]:
@@ -50,8 +50,7 @@ class Options:
         """Check the answer, and open a session for it. Raises InvalidUsage."""
         if flaw := answers.flaw_in(answer or answers.Answer(**self.said)):
             raise InvalidUsage(flaw)
-        screen = Screen(as_json=self.as_json)
-        async with open_session(configured(), screen, embedded=self.embedded) as session:
+        async with open_session(configured(), self.screen, embedded=self.embedded) as session:
             yield session
 
 
@@ -152,7 +151,7 @@ async def _answered(
         order_tree(order, now()),
     )
     show_commands(screen, order)
-    if not order.closed and not options.as_json:
+    if not order.closed and not screen.as_json:
         screen.say(f"To follow it: {status_command(order_id)} --watch")
     if record is not None and record.status is SubmissionStatus.TERMINATED:
         return CLEAN  # a terminated order that is settled waits for nobody
@@ -183,7 +182,7 @@ async def adopt(
     yes: Annotated[bool, Parameter(help="It is gone for good: do not ask.")] = False,
     options: Options = DEFAULTS,
 ) -> int:
-    screen = Screen(as_json=options.as_json)
+    screen = options.screen
     if not yes and not (screen.has_a_person and _confirmed(screen)):
         raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
     async with options.session() as session:

@@ -14,8 +14,8 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
-from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
-from order_system.cli.screen import Screen, now
+from order_system.cli.options import ATTENTION, CLEAN, Embedded
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import configured, open_session, server_if_any
 from order_system.cli.views import hold_words
 from order_system.domain.errors import InvalidUsage, ServerUnreachable
@@ -37,11 +37,11 @@ async def attention(
     *,
     watch: Annotated[bool, Parameter(help="Go on showing it until Ctrl-C.")] = False,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    if watch and as_json:
+    if watch and screen.as_json:
         raise InvalidUsage("--watch is for people: leave out --json, and ask again and again")
-    screen, settings = Screen(as_json=as_json), configured()
+    settings = configured()
     found: list[Concern] = []
     quiet = ""
     try:
@@ -50,7 +50,7 @@ async def attention(
             async def look() -> None:
                 nonlocal found, quiet
                 found = [each async for each in session.attention.attention()]
-                quiet = "" if found or as_json else await session.attention.all_quiet()
+                quiet = "" if found or screen.as_json else await session.attention.all_quiet()
 
             async def look_again_and_again(show: Callable[[RenderableType, str], None]) -> None:
                 while True:

@@ -1,8 +1,7 @@
 """`starter.py batch`: a file of orders as one workflow. Each command returns its exit code."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -24,8 +23,8 @@ from order_system.cli.batches.run import (
 )
 from order_system.cli.batches.views import progress_table
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import CLEAN, INVALID, Embedded, Json
-from order_system.cli.screen import Screen, written_whole
+from order_system.cli.options import CLEAN, INVALID, Embedded
+from order_system.cli.screen import PEOPLE, Screen, written_whole
 from order_system.cli.session import configured, open_session
 from order_system.domain import policy
 from order_system.domain.batch import ENDED, BatchRequest
@@ -50,10 +49,10 @@ async def plan(
     *,
     reading: FileReading = AS_ITS_NAME_SAYS,
     strict: Annotated[bool, Parameter(help="Exit with 2 if anything is wrong with the file.")] = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Tell what a run of the file would do. Starts nothing, needs no Temporal server."""
-    settings, screen = configured(), Screen(as_json=as_json)
+    settings = configured()
     ref = await inspected(file, reading, settings, screen)
     async with open_order_system(settings) as system:
         found = await read_plan(system, screen, ref)
@@ -68,10 +67,10 @@ async def profile(
     /,
     *,
     out: Annotated[str | None, Parameter(help="Write the profile to this new file.")] = None,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Guess a first profile for a file of any shop, and show an order as it would be read. Starts nothing."""
-    screen, roots = Screen(as_json=as_json), configured().file_roots
+    roots = configured().file_roots
     files, text = OrderFiles(roots), await asyncio.to_thread(first_profile, file, roots)
     try:
         sample = await sample_of(files, await files.inspect(file, profile=parse_profile(text)))
@@ -81,7 +80,7 @@ async def profile(
         with written_whole(out, is_new=True) as made:  # people edit profiles by hand
             made.write(text)
     screen.answer({"profile": text, "sample": sample, "out": out})
-    if not as_json:
+    if not screen.as_json:
         written = f"{out} is a first guess: check it" if out else text
         screen.say("\n# ".join([written, "An order, as it would be read:", *sample]))
     return CLEAN
@@ -104,10 +103,10 @@ async def run(
     ] = None,
     reading: FileReading = AS_ITS_NAME_SAYS,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Start a batch workflow over the file. It runs each order that is neither fulfilled nor under way."""
-    settings, screen = configured(), Screen(as_json=as_json)
+    settings = configured()
     ref = await inspected(file, reading, settings, screen)
     if strict:
         async with open_order_system(settings) as system:
@@ -123,10 +122,9 @@ async def run(
 
 @batch.command(help_epilogue=MORE_HELP)
 async def retry(
-    name: Name, /, *, wait: Wait = False, embedded: Embedded = False, as_json: Json = False
+    name: Name, /, *, wait: Wait = False, embedded: Embedded = False, screen: Screen = PEOPLE
 ) -> int:
     """Run again those orders of the same file that failed, were cancelled or terminated, or never began."""
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
         new = await session.batches.retry(name)
         return await started(session, name, new=new, wait=wait or embedded)
@@ -138,10 +136,9 @@ async def status(
     /,
     *,
     watch: Annotated[bool, Parameter(help="Go on showing it until the batch has ended.")] = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Show how far the batch is."""
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen) as session:
         progress = await session.batches.progress(name)
         if watch and progress.status not in ENDED:
@@ -151,19 +148,16 @@ async def status(
 
 
 @batch.command(help_epilogue=MORE_HELP)
-async def pause(name: Name, /, *, as_json: Json = False) -> int:
+async def pause(name: Name, /, *, screen: Screen = PEOPLE) -> int:
     """Start no more orders for now; those under way go on."""
-    async with _asking(name, "pauses; orders under way go on", as_json=as_json) as client:
-        await client.pause(name)
-    return CLEAN
+    said = "pauses; orders under way go on"
+    return await _told(screen, name, said, lambda batches: batches.pause(name))
 
 
 @batch.command(help_epilogue=MORE_HELP)
-async def resume(name: Name, /, *, as_json: Json = False) -> int:
+async def resume(name: Name, /, *, screen: Screen = PEOPLE) -> int:
     """Go on after a pause."""
-    async with _asking(name, "goes on", as_json=as_json) as client:
-        await client.resume(name)
-    return CLEAN
+    return await _told(screen, name, "goes on", lambda batches: batches.resume(name))
 
 
 @batch.command(name="window", help_epilogue=MORE_HELP)
@@ -172,12 +166,11 @@ async def set_window(
     orders: Annotated[Window, Parameter(help="Orders under way at once, from now on.")],
     /,
     *,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Change how many orders of a running batch are under way at once."""
-    async with _asking(name, f"has up to {orders} orders under way from now on", as_json=as_json) as client:
-        await client.set_window(name, orders)
-    return CLEAN
+    said = f"has up to {orders} orders under way from now on"
+    return await _told(screen, name, said, lambda batches: batches.set_window(name, orders))
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -186,14 +179,12 @@ async def cancel(
     /,
     *,
     orders: Annotated[bool, Parameter(help="Cancel the orders under way, too.")] = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Start no more orders. Those under way finish."""
     rest = "are being cancelled" if orders else "finish"
     said = f"starts no more orders; those under way {rest}"
-    async with _asking(name, said, as_json=as_json) as client:
-        await client.cancel(name, orders_too=orders)
-    return CLEAN
+    return await _told(screen, name, said, lambda batches: batches.cancel(name, orders_too=orders))
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -208,20 +199,20 @@ async def outcome(
     rejects: Annotated[
         str | None, Parameter(help="A file for the invalid lines with the reason, to be mended and run.")
     ] = None,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Tell what became of every line of the file. Needs no Temporal server."""
-    screen = Screen(as_json=as_json)
     async with open_order_system(configured()) as system:
         document = await write_outcome(system, screen, name, output=output, rejects=rejects)
     screen.answer(document, outcome_view(document))
     return CLEAN
 
 
-@asynccontextmanager
-async def _asking(name: str, said: str, *, as_json: bool) -> AsyncGenerator[BatchClient]:
-    """Yield the client for a request to a batch, and then print `said`, which is what the batch does now."""
-    screen = Screen(as_json=as_json)
+async def _told(
+    screen: Screen, name: str, said: str, request: Callable[[BatchClient], Awaitable[None]]
+) -> int:
+    """Make a request to a batch, and then print `said`, which is what the batch does now."""
     async with open_session(configured(), screen) as session:
-        yield session.batches
+        await request(session.batches)
     screen.answer({"name": name, "said": said}, f"{name} {said}")
+    return CLEAN

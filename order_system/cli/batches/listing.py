@@ -11,8 +11,8 @@ from rich.text import Text
 
 from order_system.bootstrap import open_order_system
 from order_system.cli.batches.views import status_text
-from order_system.cli.options import CLEAN, Before, Json, Since, moment
-from order_system.cli.screen import Screen
+from order_system.cli.options import CLEAN, Before, Since, moment
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, server_if_any
 from order_system.domain.batch import BatchProgress
 from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary
@@ -28,19 +28,18 @@ async def batches(
     limit: Annotated[
         int, Parameter(validator=Number(gte=1), help="Rows of the table; --json has all.")
     ] = PAGE_ROWS,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    screen = Screen(as_json=as_json)
     wanted = BatchFilter(query, moment(since), moment(before))
     settings = configured()
     async with open_order_system(settings) as system:
         book = system.book
         rows = every_row(lambda cursor: book.batches(wanted, cursor=cursor))
         shown, total = await screen.answer_each(rows, limit)
-        if not as_json:
+        if not screen.as_json:
             client = system.batch_client(await server_if_any(settings))
             progress = await asyncio.gather(*(client.progress_soon(batch.name) for batch in shown))
-            screen.answer(None, _table(shown, progress) if total else Text("no batch fits"))
+            screen.show(_table(shown, progress) if total else Text("no batch fits"))
     return CLEAN
 
 

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from rich.console import RenderableType, group
 from rich.text import Text
 
-from order_system.cli.options import CLEAN, Embedded, Json
-from order_system.cli.screen import Screen, now
+from order_system.cli.options import CLEAN, Embedded
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import configured, open_session
 from order_system.cli.tables import FittingTable
 from order_system.domain.wording import time_between
@@ -34,14 +34,12 @@ async def children(
         str | None, Parameter(help="Only those in this state, e.g. failed, running, fulfilled.")
     ] = None,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         found = session.client.children(parent, status)
         shown, total = await screen.answer_each(found, MAX_SHOWN)
-    if not as_json:
-        screen.answer(None, _view(parent, status, shown, total))
+    screen.show(_view(parent, status, shown, total))
     return CLEAN
 
 

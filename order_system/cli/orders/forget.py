@@ -5,8 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from order_system.cli.attention.answers import Named, who_answers
-from order_system.cli.options import CLEAN, INVALID, Embedded, Json, moment
-from order_system.cli.screen import Screen
+from order_system.cli.options import CLEAN, INVALID, Embedded, moment
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain.answers import Summary
 from order_system.domain.errors import InvalidUsage
@@ -21,11 +21,11 @@ async def forget(
     reason: Annotated[str, Parameter(help="Why, without a word about the customer: it is kept.")],
     named: Named = None,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     if bool(order_ids) + (batch is not None) + (older_than is not None) != 1:
         raise InvalidUsage("say either which orders, or --batch NAME, or --older-than 400d")
-    before, screen = moment(older_than), Screen(as_json=as_json)
+    before = moment(older_than)
     async with open_session(configured(), screen, embedded=embedded) as session:
         chosen = [await session.order_meant(said) for said in order_ids]
         chosen = chosen or await session.system.book.to_forget(batch=batch, before=before)

@@ -11,8 +11,8 @@ from rich.console import RenderableType, group
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
-from order_system.cli.options import CLEAN, Before, Json, Since, moment
-from order_system.cli.screen import Screen, now, written_whole
+from order_system.cli.options import CLEAN, Before, Since, moment
+from order_system.cli.screen import PEOPLE, Screen, now, written_whole
 from order_system.cli.session import configured, server_if_any
 from order_system.cli.views import STATUS_STYLE
 from order_system.domain.errors import InvalidUsage
@@ -44,9 +44,8 @@ async def orders(
     output: Annotated[
         str | None, Parameter(name=("-o", "--output"), help="Write all that fit to this .csv or .jsonl file.")
     ] = None,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    screen = Screen(as_json=as_json)
     wanted = OrderFilter(
         text=query,
         step=step,
@@ -63,12 +62,12 @@ async def orders(
         if output is not None:
             await _write(Path(output), lists, wanted, status)
             screen.answer({"output": output}, f"every order that fits: {output}")
-        elif as_json:
+        elif screen.as_json:
             rows = every_row(lambda cursor: lists.orders(wanted, status, cursor=cursor))
             await screen.answer_each(rows, 0)
         else:
             page = await lists.orders(wanted, status, limit=limit)
-            screen.answer(None, _view(page.rows[:limit], more=page.next is not None))
+            screen.show(_view(page.rows[:limit], more=page.next is not None))
             if OrderStatus.NEEDS_ATTENTION not in await lists.counts():
                 unknown = "Which of the open orders wait for a person is not known."
                 screen.say(f"{no_answer(lists.temporal)} This is what the book knows. {unknown}")

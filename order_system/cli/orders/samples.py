@@ -13,9 +13,9 @@ from pathlib import Path
 from rich.text import Text
 
 from order_system.cli.ending import until_interrupted
-from order_system.cli.options import CLEAN, Json
+from order_system.cli.options import CLEAN
 from order_system.cli.orders.submit import follow
-from order_system.cli.screen import Screen
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, exit_code, open_session
 from order_system.cli.tables import FittingTable
 from order_system.cli.views import STATUS_STYLE
@@ -35,7 +35,7 @@ _SAMPLE_ID = re.compile(SAMPLE_PREFIX + r"([0-9]{1,12})", re.ASCII)
 
 
 async def run_samples(
-    *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, as_json: bool
+    *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, screen: Screen
 ) -> int:
     """Run samples. `keep` an embedded server up until Ctrl-C; None: only if a person is there to press it."""
     if keep is not None and not embedded:
@@ -49,7 +49,6 @@ async def run_samples(
     if embedded and scenario is not None and "faults" not in settings.model_fields_set:
         # The worker is ours, so the story is played without random faults that would spoil it.
         settings = load_settings(faults="none")
-    screen = Screen(as_json=as_json)
     async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
         if keep is None:  # with a person there, the links that are shown at the end shall work
             keep = session.owns_server and screen.has_a_person
@@ -64,12 +63,12 @@ async def run_samples(
         return code
 
 
-def scenarios(*, as_json: Json = False) -> int:
+def scenarios(*, screen: Screen = PEOPLE) -> int:
     documents = [
         {"name": name, "story": each.story, "status": each.status, "failed_step": each.failed_step}
         for name, each in SCENARIOS.items()
     ]
-    Screen(as_json=as_json).answer(documents, scenarios_table(SCENARIOS))
+    screen.answer(documents, scenarios_table(SCENARIOS))
     return CLEAN
 
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from order_system.attention.concerns import concerns_of
 from order_system.bootstrap import open_order_system
-from order_system.cli.options import Embedded, Json, OrderId, Strict
-from order_system.cli.screen import Screen, now
+from order_system.cli.options import Embedded, OrderId, Strict
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session, order_meant
 from order_system.cli.views import OrderResult, headline, order_tree, result_lines
 from order_system.domain.answers import AnsweredAs
@@ -28,16 +28,14 @@ async def status(
     watch: Annotated[bool, Parameter(help="Go on showing it until the order is closed.")] = False,
     embedded: Embedded = False,
     strict: Strict = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    screen = Screen(as_json=as_json)
     result = await _read(configured(), screen, order_id, embedded=embedded, watch=watch)
     _show(screen, result)
     return exit_code([result.order], strict=strict)
 
 
-async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
-    screen = Screen(as_json=as_json)
+async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, screen: Screen = PEOPLE) -> int:
     async with open_session(configured(), screen, embedded=embedded) as session:
         order_id = await session.order_meant(order_id)
         answer, order = await screen.heard(

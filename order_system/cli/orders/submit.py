@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from rich.console import Group
 
 from order_system.cli.ending import dying_at_once
-from order_system.cli.options import CLEAN, Embedded, Json, Strict
-from order_system.cli.screen import Screen, now
+from order_system.cli.options import CLEAN, Embedded, Strict
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import OrderResult, changes, counts, order_tree, orders_picture, results_table
 from order_system.domain.errors import DatabaseUnreachable, InvalidOrder, OrderConflict, ServerUnreachable
@@ -45,13 +45,12 @@ async def submit(
     *,
     embedded: Embedded = False,
     strict: Strict = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     try:
         orders = read_file(file)
     except InvalidOrder as refused:
         raise InvalidOrder(f"{_NOTHING}\n{refused}") from None
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
         for submission in await submit_all(session.client, orders):
             if submission.how is not Submitted.STARTED:
@@ -59,8 +58,8 @@ async def submit(
         return exit_code(await follow(session, orders), strict=strict)
 
 
-def schema(*, as_json: Json = False) -> int:
-    del as_json  # it is JSON anyway
+def schema(*, screen: Screen = PEOPLE) -> int:
+    del screen  # it is JSON anyway
     Screen(as_json=True).answer(order_schema())
     return CLEAN
 
