@@ -98,7 +98,9 @@ class AttentionClient(WhatWaits):
                     raise AnswerRefused(f"{order_id} is an order of another Temporal server, {there}")
                 return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
-        if (refund := getattr(answer, "refund", None)) and await self._is_under_way(order_id, refund):
+        refund = answer.refund if isinstance(answer, Resolution) else None
+        under_way = (await self._book.refunds_under_way()).get(order_id, ()) if refund else ()
+        if refund in [each.refund_id for each in under_way]:
             raise AnswerRefused(f"no workflow is at work on refund {refund}: ask for it again with its ID")
         ended, left = order.status.replace("_", " "), record and record.status is SubmissionStatus.OPEN
         now = "`reconcile` settles it" if left else "waits for nobody"
@@ -141,10 +143,6 @@ class AttentionClient(WhatWaits):
             result = AnswerResult.RETRIED
         [came_to] = report.findings()
         return AnswerReceipt(order_id=ref.order_id, step=answer.step, result=result, detail=came_to)
-
-    async def _is_under_way(self, order_id: str, refund_id: str) -> bool:
-        under_way = (await self._book.refunds_under_way()).get(order_id, ())
-        return refund_id in [each.refund_id for each in under_way]
 
     async def _sent(self, order_id: str, answer: Answer) -> sdk.WorkflowUpdateHandle[AnswerReceipt]:
         of_refund = isinstance(answer, Resolution) and answer.refund

@@ -92,12 +92,14 @@ def refused_for_its_book(described: WorkflowExecutionDescription) -> str | None:
 async def on_bug(temporal: Client, stuck: WorkflowExecutionDescription) -> Concern:
     began = stuck.raw_description.pending_workflow_task.original_scheduled_time
     since = began.ToDatetime(stuck.start_time.tzinfo) if began.seconds else None
-    reason = await _task_failure(temporal, stuck) or _reported(stuck)
+    # The server's `category=WorkflowTaskFailed`, `cause=...`, without the names before the `=`.
+    reported = [each.partition("=")[2] or each for each in stuck.typed_search_attributes.get(PROBLEMS) or ()]
+    reason = await _task_failure(temporal, stuck) or ", ".join(reported)
     if stuck.workflow_type == BatchFulfillmentWorkflow.__name__:
         name = batch_name(stuck.id)
         return about_batch(ConcernKind.BUG, name, reason, run_id=stuck.run_id, since=since)
     order = WaitingOrder(order_id_of(stuck), stuck.run_id, since=since)
-    return order.concern(ConcernKind.BUG, reason).model_copy(update={"workflow_id": stuck.id})
+    return order.concern(ConcernKind.BUG, reason, workflow_id=stuck.id)
 
 
 async def undelivered(sending: WorkflowExecution) -> list[Concern]:
@@ -141,12 +143,6 @@ async def stuck_refund(temporal: Client | None, order_id: str, refund: Refund) -
         currency=refund.currency,
         next_attempt_at=next(iter(next_attempts(found).values()), None) if found else None,
     )
-
-
-def _reported(stuck: WorkflowExecutionDescription) -> str:
-    """Return the server's `category=WorkflowTaskFailed`, `cause=...` without the names before the `=`."""
-    problems = stuck.typed_search_attributes.get(PROBLEMS) or ()
-    return ", ".join(problem.partition("=")[2] or problem for problem in problems)
 
 
 async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -> str | None:

@@ -107,8 +107,8 @@ class WhatWaits:
             since = journal[UNDOS[step].effect].fenced_at if step else None
             if since and since < stuck_before:
                 waiting = WaitingOrder(row.order_id, None, row.batch, since)
-                concern = waiting.concern(ConcernKind.STUCK_UNDO, said.get(row.order_id, ""), step=step)
-                found.append(concern.model_copy(update={"amount": row.total, "currency": row.currency}))
+                reason, money = said.get(row.order_id, ""), {"amount": row.total, "currency": row.currency}
+                found.append(waiting.concern(ConcernKind.STUCK_UNDO, reason, step=step, **money))
         for order_id, refunds in (await self._book.refunds_under_way()).items():
             late = [each for each in refunds if each.asked_at < stuck_before]
             found += [await stuck_refund(None, order_id, each) for each in late]
@@ -196,18 +196,16 @@ _SEVERAL = {
 def sums_of(concerns: Iterable[Concern]) -> list[str]:
     """Return a text like `3 undos are stuck: 1,059.97 USD, 20.00 EUR` for each kind that has money in it, and
     the number of undelivered events. The money of an order counts once per kind."""
-    found: defaultdict[ConcernKind, list[Concern]] = defaultdict(list)
+    found, sums = defaultdict[ConcernKind, list[Concern]](list), list[str]()
     for concern in concerns:
         if concern.amount or concern.event_id:
             found[concern.kind].append(concern)
-    return [_sum(kind, each) for kind, each in found.items()]
-
-
-def _sum(kind: ConcernKind, concerns: list[Concern]) -> str:
-    amounts: defaultdict[str | None, Decimal] = defaultdict(Decimal)
-    for each in {(each.order_id, each.refund): each for each in concerns}.values():
-        if each.amount:
-            amounts[each.currency] += Decimal(each.amount)
-    money = ", ".join(format_decimal(amount, currency) for currency, amount in amounts.items())
-    many = so_many(len(concerns), kind, _SEVERAL.get(kind, kind))
-    return f"{many}: {money}" if money else many
+    for kind, those in found.items():
+        amounts = defaultdict[str | None, Decimal](Decimal)
+        for each in {(each.order_id, each.refund): each for each in those}.values():
+            if each.amount:
+                amounts[each.currency] += Decimal(each.amount)
+        money = ", ".join(format_decimal(amount, currency) for currency, amount in amounts.items())
+        many = so_many(len(those), kind, _SEVERAL.get(kind, kind))
+        sums.append(f"{many}: {money}" if money else many)
+    return sums
