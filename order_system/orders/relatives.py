@@ -31,19 +31,19 @@ from workflows.registry import CHILDREN
 _STATES = {LineStatus.FULFILLED: WorkflowState.COMPLETED, LineStatus.NEEDS_ATTENTION: WorkflowState.RUNNING}
 """The state of an order's workflow by the order's status, where the two have different names."""
 
-_OTHER_WORDS = {"fulfilled": WorkflowState.COMPLETED, "canceled": WorkflowState.CANCELED}
+_STATES_CALLED = {each.value: each for each in WorkflowState} | {
+    "fulfilled": WorkflowState.COMPLETED,
+    "canceled": WorkflowState.CANCELED,
+}
 
 
 def state_called(word: str) -> WorkflowState:
     """Return the state that a person's word means. Raises InvalidUsage."""
     name = word.strip().lower().replace("-", "_").replace(" ", "_")
-    if name in _OTHER_WORDS:
-        return _OTHER_WORDS[name]
-    try:
-        return WorkflowState(name)
-    except ValueError:
+    if (found := _STATES_CALLED.get(name)) is None:
         words = ", ".join([*WorkflowState, "fulfilled"])
-        raise InvalidUsage(f"{word[:40]!r} is no state of a workflow; there are: {words}") from None
+        raise InvalidUsage(f"{word[:40]!r} is no state of a workflow; there are: {words}")
+    return found
 
 
 class StartedBy(StrEnum):

@@ -83,11 +83,16 @@ class OrderStatusReader:
         if state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
             progress = _terminated(progress, described.close_time)
         closed = state is not WorkflowState.RUNNING
-        if closed and record and await _was_refused(described, record):
-            told = f"other content that was submitted later, as {first_run(described)}, was refused"
-            return order_in_book(record, journal).model_copy(update={"note": told})
-        if record and _was_settled_since(record, described):
-            return order_in_book(record, journal)
+        if record and record.ref.submission != first_run(described):
+            content = (None, record.ref.fingerprint)
+            fulfilled = closed and record.status is SubmissionStatus.FULFILLED
+            if fulfilled and (await described.memo()).get(FINGERPRINT) not in content:
+                told = f"other content that was submitted later, as {first_run(described)}, was refused"
+                return order_in_book(record, journal).model_copy(update={"note": told})
+            if record.closed_at and described.close_time and record.closed_at > described.close_time:
+                return order_in_book(
+                    record, journal
+                )  # it had blocked the newest start, and was settled since
         return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
 
     async def by_workflow(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
@@ -129,9 +134,13 @@ class OrderStatusReader:
         """Return what the server knows of the order and its children, without any worker."""
         children: list[StepProgress] = []
         for step in Step:
-            child = await describe(self._temporal, step_workflow_id(step, order_id))
-            ours = child is not None and child.parent_id == order.id and child.start_time >= order.start_time
-            children.append(_step_by_server(step, order_id, child if ours else None))
+            told: dict[str, Any] = {"step": step, "workflow_id": step_workflow_id(step, order_id)}
+            child = await describe(self._temporal, told["workflow_id"])
+            if child and child.parent_id == order.id and child.start_time >= order.start_time:
+                told |= {"run_id": child.run_id, "status": StepState(state_of(child))}
+                told |= {"started_at": child.start_time, "closed_at": child.close_time}
+                told["reason"] = _last_failure(child)
+            children.append(StepProgress(**told))
         state = state_of(order)
         waiting = order.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
         if waiting and state is WorkflowState.RUNNING:
@@ -147,28 +156,6 @@ class OrderStatusReader:
             children=tuple(children),
             note=None if order.close_time else "no worker answers; this is what the server knows",
         )
-
-
-async def _was_refused(newest: WorkflowExecutionDescription, record: SubmissionRecord) -> bool:
-    """Return whether the order is fulfilled, and the newest workflow was refused for its other content."""
-    if record.status is not SubmissionStatus.FULFILLED or record.ref.submission == first_run(newest):
-        return False
-    return (await newest.memo()).get(FINGERPRINT) not in (None, record.ref.fingerprint)
-
-
-def _step_by_server(step: Step, order_id: str, child: WorkflowExecutionDescription | None) -> StepProgress:
-    workflow_id = step_workflow_id(step, order_id)
-    if child is None:
-        return StepProgress(step=step, workflow_id=workflow_id)
-    return StepProgress(
-        step=step,
-        workflow_id=workflow_id,
-        run_id=child.run_id,
-        status=StepState(state_of(child)),
-        started_at=child.start_time,
-        closed_at=child.close_time,
-        reason=_last_failure(child),
-    )
 
 
 def _last_failure(child: WorkflowExecutionDescription) -> str | None:
@@ -228,13 +215,6 @@ def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
     )
     told = {"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or NOT_SETTLED}
     return progress.model_copy(update={**told, "held_until": None, "holds": holds})
-
-
-def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:
-    """Return whether an older submission was settled after the newest start, which it had blocked."""
-    if record.ref.submission == first_run(newest) or not (record.closed_at and newest.close_time):
-        return False
-    return record.closed_at > newest.close_time
 
 
 def _with_the_books_word(
