@@ -29,17 +29,16 @@ async def take(
     access = _access(request)
     if access.is_open:
         return redirect(HOME)
-    if access.wrong_keys.too_many(request):
-        return bare_page(request, "login.html", status=429, next=ours(next), refused=TOO_MANY_WRONG_KEYS)
-    session = access.sign_in(key.strip())
-    if session is None:
-        if (refused := access.expired(key.strip())) is None:
+    status, refused = 429, TOO_MANY_WRONG_KEYS
+    if not access.wrong_keys.too_many(request):
+        if session := access.sign_in(key.strip()):
+            response = redirect(ours(next))
+            set_cookie(response, session, secure=request.scope["scheme"] == "https")
+            return response
+        status, refused = 401, access.expired(key.strip()) or "No such key is known here."
+        if access.expired(key.strip()) is None:
             access.wrong_keys.note(request)
-            refused = "No such key is known here."
-        return bare_page(request, "login.html", status=401, next=ours(next), refused=refused)
-    response = redirect(ours(next))
-    set_cookie(response, session, secure=request.scope["scheme"] == "https")
-    return response
+    return bare_page(request, "login.html", status=status, next=ours(next), refused=refused)
 
 
 @router.post("/logout")
