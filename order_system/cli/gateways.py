@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Group
+from rich.table import Column
 from rich.text import Text
 
 from order_system.cli.help import MORE_HELP
@@ -82,9 +83,7 @@ def _port(port: Port, name: str | None) -> dict[str, Any]:
 
 
 def _table(ports: list[dict[str, Any]]) -> FittingTable:
-    table = FittingTable(header_style="bold")
-    for column in ("Setting", "In place", "There are"):
-        table.add_column(column, overflow="fold")
+    table = FittingTable(*(Column(title, overflow="fold") for title in ("Setting", "In place", "There are")))
     for port in ports:
         name = port["in_place"] or Text("none: the audit cannot compare", style="yellow")
         there_are = [", ".join(port["there_are"]), *map(": ".join, port["to_install"].items())]

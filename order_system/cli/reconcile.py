@@ -39,7 +39,7 @@ async def reconcile(*, embedded: Embedded = False, screen: Screen = PEOPLE) -> i
 def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
     """Show people a row for each order that the reconciler handled, and a line that sums up."""
     columns = (Column("Order", no_wrap=True), Column("What became of it", no_wrap=True))
-    table = FittingTable(*columns, Column("Detail", overflow="fold"), header_style="bold")
+    table = FittingTable(*columns, Column("Detail", overflow="fold"))
     for name, style, tally in _kinds(report):
         for found in tally.orders:
             table.add_row(found.order_id, Text(name, style=style), found.detail)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from rich.console import RenderableType, group
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from rich.tree import Tree
 
@@ -135,14 +135,10 @@ def orders_picture(orders: Sequence[OrderProgress], now: datetime, *, rows: int)
         elif order.order_id in shown:
             yield headline(order, now)
     if several:
-        yield progress_line(orders)
-
-
-def progress_line(orders: Sequence[OrderProgress]) -> Table:
-    total, closed = len(orders), sum(order.status is not OrderStatus.RUNNING for order in orders)
-    line = Table.grid(padding=(0, 2))
-    line.add_row(f"{closed}/{total}", ProgressBar(total, closed, width=30), counts(orders))
-    return line
+        total, closed = len(orders), sum(order.status is not OrderStatus.RUNNING for order in orders)
+        line = Table.grid(padding=(0, 2))
+        line.add_row(f"{closed}/{total}", ProgressBar(total, closed, width=30), counts(orders))
+        yield line
 
 
 def counts(orders: Sequence[OrderProgress]) -> Text:
@@ -197,30 +193,21 @@ class OrderResult:
 
 
 def results_table(results: Sequence[OrderResult], now: datetime) -> FittingTable:
-    table = FittingTable(header_style="bold")
-    for column in ("Order", "Status", "Total"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("Result", overflow="fold")
-    table.add_column("Time", justify="right", no_wrap=True)
+    names = (Column(title, no_wrap=True) for title in ("Order", "Status", "Total"))
+    time = Column("Time", justify="right", no_wrap=True)
+    table = FittingTable(*names, Column("Result", overflow="fold"), time)
     for result in results:
         order = result.order
-        taken = order.taken(now)
+        taken, until = order.taken(now), order.held_until
+        held = [f"held until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"] if until else []
         table.add_row(
             order.order_id,
             Text(order.status_words, style=STATUS_STYLE[order.status]),
             result.total or "",
-            Text("\n".join([*result_lines(result), *_hold_and_note(order)])),
+            Text("\n".join([*result_lines(result), *held, *filter(None, [order.note])])),
             in_time(taken) if taken is not None else "",
         )
     return table
-
-
-def _hold_and_note(order: OrderProgress) -> Iterator[str]:
-    """Yield the hold and the note, for the table; the tree of an order shows them itself."""
-    if order.held_until:
-        yield f"held until {order.held_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if order.note:
-        yield order.note
 
 
 def result_lines(result: OrderResult) -> Iterator[str]:

@@ -6,8 +6,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import RenderableType, group
-from rich.padding import Padding
-from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
@@ -17,11 +15,11 @@ from order_system.cli.ending import until_interrupted
 from order_system.cli.options import ATTENTION, CLEAN, Embedded
 from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import configured, open_session, server_if_any
+from order_system.cli.tables import facts_of
 from order_system.cli.views import hold_words
 from order_system.domain.errors import InvalidUsage, ServerUnreachable
 from order_system.domain.wording import so_many, time_between
 from order_system.infra import policy
-from order_system.infra.settings import Settings
 from order_system.infra.temporal.connection import outlasting
 
 _WAIT = ("thing waits for a person", "things wait for a person")
@@ -65,20 +63,14 @@ async def attention(
                 with screen.waiting("looking for what waits for a person"):
                     await look()
     except ServerUnreachable:
-        await _show_by_book(settings, screen)
+        if not screen.as_json:  # a program would take the part that the book knows for the whole
+            async with open_order_system(settings) as system:
+                found = await system.attention_client(await server_if_any(settings)).in_book_alone()
+            screen.show(concerns_view(found, "The book shows nothing that waits for a person."))
+            screen.say("The book has undos and refunds alone: what else waits, only the server knows.")
         raise
     screen.answer([each.model_dump(mode="json") for each in found], concerns_view(found, quiet))
     return ATTENTION if found else CLEAN
-
-
-async def _show_by_book(settings: Settings, screen: Screen) -> None:
-    """Show people the part that the book knows. A program would take it for the whole."""
-    if screen.as_json:
-        return
-    async with open_order_system(settings) as system:
-        found = await system.attention_client(await server_if_any(settings)).in_book_alone()
-    screen.answer([], concerns_view(found, "The book shows nothing that waits for a person."))
-    screen.say("The book has undos and refunds alone: what else waits, only the server knows.")
 
 
 @group()
@@ -90,10 +82,7 @@ def concerns_view(found: Sequence[Concern], quiet: str) -> Iterator[RenderableTy
         return
     for concern in found[:MAX_SHOWN]:
         yield _headline(concern)
-        facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2))
-        for name, text in _facts(concern):
-            facts.add_row(name, Text(text))
-        yield Padding(facts, (0, 0, 0, 2), expand=False)
+        yield facts_of((name, Text(text)) for name, text in _facts(concern))
         for command in concern.commands:
             yield Text(f"  {command}", style="bold", no_wrap=True, overflow="ignore")
         yield Text()

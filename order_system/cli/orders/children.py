@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import RenderableType, group
+from rich.table import Column
 from rich.text import Text
 
 from order_system.cli.options import CLEAN, Embedded
@@ -48,19 +49,20 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
     if not total:
         yield Text(f"{parent} has no {'children' if status is None else f'{status} children'}")
         return
-    table = FittingTable(title=f"children of {parent}", title_style="bold", header_style="bold")
-    for column in ("Workflow", "Type", "State", "Started"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("Took", justify="right", no_wrap=True)
-    table.add_column("Run")
+    names = (Column(title, no_wrap=True) for title in ("Workflow", "Type", "State", "Started"))
+    took = Column("Took", justify="right", no_wrap=True)
+    table = FittingTable(*names, took, "Run", title=f"children of {parent}")
     for child in sorted(shown, key=lambda child: (child.started_at is None, child.started_at)):
+        run = Text(child.run_id or "from the book")
+        if child.started_by is StartedBy.ELSEWHERE:
+            run.append(" (started elsewhere)", style="yellow")
         table.add_row(
             child.workflow_id,
             child.type.removesuffix("Workflow"),
             Text(child.state.replace("_", " "), style=_STYLES.get(child.state, "red")),
             child.started_at.strftime("%Y-%m-%d %H:%M:%S") if child.started_at else "",
             _took(child),
-            _run(child),
+            run,
         )
     yield table
     if total > len(shown):
@@ -71,11 +73,3 @@ def _took(child: Child) -> str:
     if child.started_at is None or (child.closed_at is None and child.state is not WorkflowState.RUNNING):
         return ""
     return time_between(child.started_at, child.closed_at or now())
-
-
-def _run(child: Child) -> Text:
-    """Show the run's ID, and what is unusual about it."""
-    run = Text(child.run_id or "from the book")
-    if child.started_by is StartedBy.ELSEWHERE:
-        run.append(" (started elsewhere)", style="yellow")
-    return run

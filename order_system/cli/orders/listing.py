@@ -1,7 +1,6 @@
 """`starter.py orders`: the orders that match a query, as a table, as JSON, or as a file."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -95,14 +94,11 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
     for row, (order_id, status, total) in zip(rows, told, strict=True):
         line = Text(f"{order_id:<{widths[0]}}  ")
         line.append(f"{status:<{widths[1]}}", style=STATUS_STYLE[row.status])
-        line.append(f"  {total:>{widths[2]}}  ").append(_when(row.opened_at), style="dim")
+        at = row.opened_at  # in another year only the day
+        when = f"{at:%m-%d %H:%M} UTC" if at.year == now().year else f"{at:%Y-%m-%d}"
+        line.append(f"  {total:>{widths[2]}}  ").append(when, style="dim")
         yield line
         if why := f"{row.failed_step}: {row.reason}" if row.failed_step else row.reason:
             yield Text(f"  {why}", style="dim")
     if more:
         yield Text("... and more: --limit shows up to 200, --json and -o have all")
-
-
-def _when(moment: datetime) -> str:
-    """Write a moment in UTC; in another year only the day."""
-    return f"{moment:%m-%d %H:%M} UTC" if moment.year == now().year else f"{moment:%Y-%m-%d}"

@@ -7,9 +7,11 @@ and everything that a bill can have."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from rich.table import Column
 from rich.text import Text
 
 from order_system.cli.ending import until_interrupted
@@ -73,10 +75,8 @@ def scenarios(*, screen: Screen = PEOPLE) -> int:
 
 
 def scenarios_table(scenarios: Mapping[str, Scenario]) -> FittingTable:
-    table = FittingTable(header_style="bold")
-    table.add_column("Scenario", no_wrap=True)
-    table.add_column("What happens")
-    table.add_column("The order ends", no_wrap=True)
+    name, ends = (Column(title, no_wrap=True) for title in ("Scenario", "The order ends"))
+    table = FittingTable(name, "What happens", ends)
     for name, scenario in scenarios.items():
         status = Text(scenario.status.replace("_", " "), style=STATUS_STYLE[scenario.status])
         table.add_row(name, Text(scenario.story), status)
@@ -111,16 +111,10 @@ async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Ord
     meanwhile, try the next one."""
     number = next_sample_number(await client.known_order_ids(SAMPLE_PREFIX))
     submitted: list[Order] = []
-    for template in templates:
-        while not await _is_new(client, order := template.model_copy(update={"order_id": sample_id(number)})):
-            number += 1
+    while len(submitted) < len(templates):
+        order = templates[len(submitted)].model_copy(update={"order_id": sample_id(number)})
+        with suppress(OrderConflict):
+            if (await client.submit(order)).how is Submitted.STARTED:
+                submitted.append(order)
         number += 1
-        submitted.append(order)
     return submitted
-
-
-async def _is_new(client: OrderClient, order: Order) -> bool:
-    try:
-        return (await client.submit(order)).how is Submitted.STARTED
-    except OrderConflict:
-        return False
