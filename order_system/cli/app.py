@@ -63,8 +63,8 @@ _COMMANDS = {
     "orders.listing:orders": "List orders, and find them. Needs no Temporal server; one that runs tells what "
     "waits for a person.",
     "orders.children:children": "List the child workflows of a batch or an order.",
-    "orders.forget:forget": "Delete what tells of the customers of closed orders.",
-    "batches.listing:batches": "List batches, the newest first, each once with its newest run.",
+    "attention.answers:forget": "Delete what tells of the customers of closed orders.",
+    "batches.commands:batches": "List batches, the newest first, each once with its newest run.",
     "attention.listing:attention": "List what waits for a person, with the commands that answer it.",
     "attention.answers:take": "Take on what these orders wait for, so that others know who is on it.",
     "attention.answers:resolve": "Answer an undo that is stuck: try it again now, or say that it was handled "

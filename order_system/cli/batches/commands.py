@@ -1,18 +1,18 @@
-"""`starter.py batch`: a file of orders as one workflow. Each command returns its exit code."""
+"""`starter.py batch`: a file of orders as one workflow. `batches`: all of them, and the progress of each."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
+from rich.table import Table
+from rich.text import Text
 
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles, first_profile, parse_profile
 from order_system.batches.sample import sample_of
 from order_system.bootstrap import open_order_system
-from order_system.cli.batches.outcome import outcome_view, write_outcome
-from order_system.cli.batches.plan import plan_document, plan_view, problems_in_words, read_plan
 from order_system.cli.batches.run import (
     AS_ITS_NAME_SAYS,
     FileReading,
@@ -21,18 +21,29 @@ from order_system.cli.batches.run import (
     inspected,
     started,
 )
-from order_system.cli.batches.views import progress_table
+from order_system.cli.batches.views import (
+    outcome_view,
+    plan_document,
+    plan_view,
+    problems_in_words,
+    progress_table,
+    read_plan,
+    status_text,
+    write_outcome,
+)
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import CLEAN, INVALID, Embedded
+from order_system.cli.options import CLEAN, INVALID, Before, Embedded, Since, moment
 from order_system.cli.screen import PEOPLE, Screen, written_whole
-from order_system.cli.session import configured, open_session
+from order_system.cli.session import configured, open_session, server_if_any
 from order_system.domain import policy
-from order_system.domain.batch import ENDED, BatchRequest
+from order_system.domain.batch import ENDED, BatchProgress, BatchRequest
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import batch_name_for
+from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileRefused
 from order_system.infra.process import STARTER
+from order_system.orders.exports import every_row
 
 batch = App(name="batch", help_epilogue=MORE_HELP)
 
@@ -216,3 +227,45 @@ async def _told(
         await request(session.batches)
     screen.answer({"name": name, "said": said}, f"{name} {said}")
     return CLEAN
+
+
+async def batches(
+    query: Annotated[str | None, Parameter(help="A part of the name.")] = None,
+    /,
+    *,
+    since: Since = None,
+    before: Before = None,
+    limit: Annotated[
+        int, Parameter(validator=Number(gte=1), help="Rows of the table; --json has all.")
+    ] = PAGE_ROWS,
+    screen: Screen = PEOPLE,
+) -> int:
+    wanted = BatchFilter(query, moment(since), moment(before))
+    settings = configured()
+    async with open_order_system(settings) as system:
+        book = system.book
+        rows = every_row(lambda cursor: book.batches(wanted, cursor=cursor))
+        shown, total = await screen.answer_each(rows, limit)
+        if not screen.as_json:
+            client = system.batch_client(await server_if_any(settings))
+            progress = await asyncio.gather(*(client.progress_soon(batch.name) for batch in shown))
+            screen.show(_table(shown, progress) if total else Text("no batch fits"))
+    return CLEAN
+
+
+def _table(shown: Sequence[BatchSummary], progress: Sequence[BatchProgress | None]) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    table.add_column("Batch", overflow="fold")
+    for column in ("Status", "Done", "Failed"):
+        table.add_column(column, no_wrap=True, justify="left" if column == "Status" else "right")
+    table.add_column("Started, UTC", no_wrap=True)
+    for batch, known in zip(shown, progress, strict=True):
+        counts = known and known.counts
+        table.add_row(
+            batch.name,
+            status_text(known.status if known else "not known"),
+            f"{counts.ended:,} of {known.orders_expected:,}" if counts and known else "",
+            f"{counts.failed:,}" if counts and counts.failed else "",
+            f"{batch.started_at:%Y-%m-%d %H:%M}",
+        )
+    return table
