@@ -14,8 +14,7 @@ import temporalio.client as sdk
 from temporalio.service import RPCError
 
 from order_system.attention.concerns import Concern
-from order_system.attention.particulars import ref_of
-from order_system.attention.what_waits import WhatWaits
+from order_system.attention.what_waits import WhatWaits, ref_of
 from order_system.domain.answers import (
     UPDATE_REFUSED,
     Answer,

@@ -70,7 +70,7 @@ class Concern(Wire):
     cure: str | None = None
     """What to do where no command of ours answers it."""
 
-    # The particulars of an order (`particulars.py`).
+    # The particulars of an order (`what_waits.with_particulars`).
     amount: str | None = None
     """Decimal text in `currency`: the order's total, or what a refund gives back."""
     currency: str | None = None

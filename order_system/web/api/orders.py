@@ -19,7 +19,6 @@ from order_system.orders.client import Submitted as How
 from order_system.orders.exports import ExportFormat, exported
 from order_system.web import examples
 from order_system.web.api.parameters import Linked, OrderId, PostedOrder, Wanted, WantedPage
-from order_system.web.documents.events import MEDIA_TYPE, order_events
 from order_system.web.documents.orders import (
     AnswerBody,
     Answered,
@@ -30,7 +29,7 @@ from order_system.web.documents.orders import (
     Submitted,
     read_order,
 )
-from order_system.web.downloads import CSV, JSON_LINES, attached, begun
+from order_system.web.downloads import CSV, EVENTS, JSON_LINES, attached, begun, order_events
 from order_system.web.guards.access import Access, Caller, Operator, Viewer, operator
 from order_system.web.problems import described
 from order_system.web.services import Given, Services
@@ -147,7 +146,7 @@ async def read(
         "Follow an order",
         "Server-sent events. `order` holds the order document, at first and whenever it has changed. "
         "`closed` is the last one.",
-        {MEDIA_TYPE: examples.text("events") | {"schema": examples.EXAMPLES["event_schema"]}},
+        {EVENTS: examples.text("events") | {"schema": examples.EXAMPLES["event_schema"]}},
         [404, 502],
     ),
 )
@@ -155,7 +154,7 @@ async def events(order_id: OrderId, services: Given, caller: Viewer, request: Re
     """Sends events until the order is closed. After a break connect again: the first event has its state."""
     access: Access = request.app.state.access
     pieces = await begun(order_events(services, order_id, caller, lambda: access.caller(request) == caller))
-    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
+    return StreamingResponse(pieces, media_type=EVENTS, headers={"X-Accel-Buffering": "no"})
 
 
 actions = APIRouter(prefix="/api/orders/{order_id}", tags=["Orders"], dependencies=[Depends(operator)])
