@@ -13,7 +13,6 @@ from temporalio.service import RPCError
 from order_system.batches.outcome_files import OutcomeFile, rejects_from
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_workflow_id
-from order_system.domain.progress import OrderProgress
 from order_system.infra.process import wait_for
 from order_system.web import policy
 from order_system.web.documents.orders import shown_to
@@ -87,30 +86,24 @@ async def order_events(
     if services.listeners.locked():
         raise TooManyListeners("too many listen to events just now: read the order now and then instead")
     async with services.listeners:
-        order = await services.orders.status(order_id)
+        order, told, details = await services.orders.status(order_id), "", None
         yield ": listening\n\n"
-        async for event in _events(services, order, caller):
-            if not may_listen():  # the key has expired, or the person has signed out
-                return
-            yield event
-
-
-async def _events(services: Services, order: OrderProgress, caller: Caller) -> AsyncGenerator[str]:
-    told, details = "", None
-    async with _noticing(services, order.order_id) as grown:
-        while not services.closing.is_set():
-            details = await services.orders.in_full(order, details)
-            content = shown_to(caller, services, details).model_dump_json()
-            yield _event("order", content) if content != told else ": still here\n\n"
-            told = content
-            if order.closed:
-                yield _event("closed", json.dumps({"order_id": order.order_id, "status": order.status}))
-                return
-            await wait_for(services.closing, policy.EVENTS_POLL)
-            await wait_for(grown, policy.EVENTS_HEARTBEAT)
-            grown.clear()
-            with suppress(ServerUnreachable):  # what cannot be read now may be later
-                order = await services.orders.status(order.order_id)
+        async with _noticing(services, order_id) as grown:
+            while not services.closing.is_set():
+                details = await services.orders.in_full(order, details)
+                content = shown_to(caller, services, details).model_dump_json()
+                if not may_listen():  # the key has expired, or the person has signed out
+                    return
+                yield _event("order", content) if content != told else ": still here\n\n"
+                told = content
+                if order.closed:
+                    yield _event("closed", json.dumps({"order_id": order_id, "status": order.status}))
+                    return
+                await wait_for(services.closing, policy.EVENTS_POLL)
+                await wait_for(grown, policy.EVENTS_HEARTBEAT)
+                grown.clear()
+                with suppress(ServerUnreachable):  # what cannot be read now may be later
+                    order = await services.orders.status(order_id)
 
 
 @asynccontextmanager

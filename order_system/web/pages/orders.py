@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from starlette.responses import Response
 
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
-from order_system.domain.listing import EVERY_ORDER, OrderFilter, OrderSummary, Sort
+from order_system.domain.listing import EVERY_ORDER, OrderFilter, Sort
 from order_system.domain.progress import AttemptMade
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
@@ -24,7 +24,7 @@ from order_system.web.documents import orders as documents
 from order_system.web.guards.access import Operator, operator
 from order_system.web.pages.timeline import drawn, spans_of
 from order_system.web.pages.visit import Visit, address, redirect
-from order_system.web.services import Given, Services
+from order_system.web.services import Given
 
 router = APIRouter()
 HERE = "/"
@@ -74,6 +74,8 @@ class FilterForm(Wanted):
 async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> Response:
     """Show the list. Raises InvalidCursor."""
     wanted, services = chosen.wanted(visit.now), visit.services
+    exported = chosen.model_copy(update={"opened_since": wanted.opened_since})
+    query = exported.model_dump(mode="json", by_alias=True, include=set(Wanted.model_fields))
     return await visit.page(
         "orders.html",
         place=HERE,
@@ -85,14 +87,8 @@ async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> R
         sorts=[(value, words) for value, (words, *_) in SORTS.items()],
         paged=SORTS[chosen.sort][1:],
         steps=list(Step),
-        exports=[(form.upper(), _exported(chosen, wanted, form)) for form in ExportFormat],
+        exports=[(form.upper(), address(f"/api/orders.{form}", query)) for form in ExportFormat],
     )
-
-
-def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> str:
-    given = chosen.model_copy(update={"opened_since": wanted.opened_since})
-    query = given.model_dump(mode="json", by_alias=True, include=set(Wanted.model_fields))
-    return address(f"/api/orders.{form}", query)
 
 
 # --- one order ------------------------------------------------------------------------------------
@@ -102,25 +98,21 @@ def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> st
 async def show(visit: Visit, order_id: str) -> Response:
     """Show an order, if need be as the book has it. Raises UnknownOrder, ServerUnreachable."""
     order = await documents.read_order(visit.services, order_id, visit.caller, open_too=True)
+    # The book has none before payment has begun, and may have one of another submission.
+    in_book = await visit.services.book.orders(OrderFilter(order_ids=[order_id]), limit=1)
     return await visit.page(
         "order.html",
         place="/",
         calm=order.closed,
         order=order,
         away=order.note == NO_SERVER,
-        summary=await _in_book(visit.services, order),
+        summary=next((row for row in in_book.rows if row.submission == order.submission), None),
         undos={undo.step: undo for undo in order.undos},
         stuck=[undo.step for undo in order.undos if undo.may_be_handled],
         tried_again=[undo.step for undo in order.undos if undo.tried_again],
         drawing=drawn(list(spans_of(order)), visit.now),
         attempts=list(attempts_told(order.attempts)),
     )
-
-
-async def _in_book(services: Services, order: documents.OrderDocument) -> OrderSummary | None:
-    """Return the book's summary; None before payment has begun, and if the book has another submission."""
-    page = await services.book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)
-    return next((row for row in page.rows if row.submission == order.submission), None)
 
 
 # --- what may be done, each by a form that asks first ---------------------------------------------
@@ -196,15 +188,11 @@ def attempts_told(attempts: Sequence[AttemptMade]) -> Iterator[Tried]:
         due = lines[-1].last + 1 if lines else 1
         if due < made.number:
             lines.append(Tried(made.activity, due, made.number - 1, "no answer noted"))
-        lines.append(_line(made))
+        said = ("the last one: " if made.last_number > made.number else "") + (made.said or "done")
+        last = made.last_number
+        lines.append(Tried(made.activity, made.number, last, said, made.began_at, made.ended_at))
     for lines in series:
         yield from _folded(lines)
-
-
-def _line(made: AttemptMade) -> Tried:
-    together = "the last one: " if made.last_number > made.number else ""
-    said = together + (made.said or "done")
-    return Tried(made.activity, made.number, made.last_number, said, made.began_at, made.ended_at)
 
 
 def _folded(lines: list[Tried]) -> list[Tried]:
