@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import group
 from rich.text import Text
 
-from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffect, audit_now
+from order_system.audit.report import AuditReport, UnsettledEffect, audit_now
 from order_system.bootstrap import migrate_database, open_order_system
 from order_system.cli.options import ATTENTION, CLEAN
 from order_system.cli.screen import PEOPLE, Screen
@@ -62,7 +62,10 @@ def audit_view(report: AuditReport) -> Iterator[Text]:
         yield Text(f"open since {submission.opened_at:%Y-%m-%d %H:%M:%S} UTC: {submission.order_id}")
     for effect in report.in_doubt:
         yield Text(f"in doubt: {_by_the_world(effect)}")
-    yield from map(_by_hand, report.handled)
+    for effect in report.handled:
+        when = f" at {effect.at:%Y-%m-%d %H:%M:%S} UTC" if effect.at else ""
+        who_and_why = f" by {effect.by or 'somebody'}{when}{f': {effect.note}' if effect.note else ''}"
+        yield Text(f"handled{who_and_why} ({_by_the_world(effect)})")
     yield from map(Text, report.refunds)
     if report.open_submissions or report.in_doubt:
         yield Text(
@@ -71,12 +74,6 @@ def audit_view(report: AuditReport) -> Iterator[Text]:
     broken = sum(not check.holds for check in report.checks)
     result = "clean: book and world agree" if report.clean else f"BROKEN: {broken} of {len(report.checks)}"
     yield Text(result, style="bold green" if report.clean else "bold red")
-
-
-def _by_hand(effect: HandledEffect) -> Text:
-    when = f" at {effect.at:%Y-%m-%d %H:%M:%S} UTC" if effect.at else ""
-    who_and_why = f" by {effect.by or 'somebody'}{when}{f': {effect.note}' if effect.note else ''}"
-    return Text(f"handled{who_and_why} ({_by_the_world(effect)})")
 
 
 def _by_the_world(effect: UnsettledEffect) -> str:

@@ -4,7 +4,6 @@ The workflow's own `progress` says most, but needs a worker. Without a worker, t
 children and how they ended. Temporal forgets an order after its retention; the book does not. If server and
 book differ after a termination, the book wins: it knows whether the parcel is gone."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -104,9 +103,14 @@ class OrderStatusReader:
         except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
             return None
         failures, again = pending_undos(described), next_attempts(described)
-        undos = tuple(_with_failure(undo, failures, again) for undo in progress.undos)
+        undos: list[UndoProgress] = []
+        for undo in progress.undos:
+            why, when = failures.get(undo.step) or undo.reason, again.get(UNDOS[undo.step].activity)
+            goes_on = undo.status in (UndoState.PENDING, UndoState.STUCK)
+            told = {"reason": why, "next_attempt_at": when} if goes_on else {}
+            undos.append(undo.model_copy(update=told))
         children = tuple([await self._with_trouble(step) for step in progress.children])
-        return progress.model_copy(update={"undos": undos, "children": children})
+        return progress.model_copy(update={"undos": tuple(undos), "children": children})
 
     async def _with_trouble(self, step: StepProgress) -> StepProgress:
         """Add the last failure of a step that takes long. The step does not hear of it; the server does."""
@@ -195,14 +199,6 @@ def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
         for undo in order.raw_description.pending_activities
         if undo.activity_type.name in STEP_UNDONE_BY
     }
-
-
-def _with_failure(
-    undo: UndoProgress, failures: Mapping[Step, str], again: Mapping[str, datetime]
-) -> UndoProgress:
-    ended = undo.status not in (UndoState.PENDING, UndoState.STUCK)
-    why, when = failures.get(undo.step) or undo.reason, again.get(UNDOS[undo.step].activity)
-    return undo if ended else undo.model_copy(update={"reason": why, "next_attempt_at": when})
 
 
 def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:

@@ -158,16 +158,13 @@ def plan_view(plan: Plan, sample: Sequence[str]) -> Iterator[RenderableType]:
 
 def _told_of(examples: Sequence[RowProblem], number: int) -> Iterator[Text]:
     for problem in examples[:MAX_SHOWN]:
-        yield Text(_line(problem), style=status_text(problem.kind).style)
+        # The reason of an order that is left out does not name its line.
+        where = [f"line {problem.first_line}"] if problem.is_left_out else []
+        where += [problem.order_id] if problem.order_id else []
+        told = f"{', '.join(where)}: {problem.reason}" if where else problem.reason
+        yield Text(told, style=status_text(problem.kind).style)
     if number > MAX_SHOWN:
         yield Text(f"... and {number - MAX_SHOWN:,} more")
-
-
-def _line(problem: RowProblem) -> str:
-    """Show a problem in one line. The reason of an order that is left out does not name its line."""
-    where = [f"line {problem.first_line}"] if problem.is_left_out else []
-    where += [problem.order_id] if problem.order_id else []
-    return f"{', '.join(where)}: {problem.reason}" if where else problem.reason
 
 
 async def write_outcome(

@@ -10,7 +10,7 @@ from order_system.attention.concerns import concerns_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.options import Embedded, OrderId, Strict
 from order_system.cli.screen import PEOPLE, Screen, now
-from order_system.cli.session import Session, configured, exit_code, open_session, order_meant
+from order_system.cli.session import configured, exit_code, open_session, order_meant
 from order_system.cli.views import OrderResult, headline, order_tree, result_lines
 from order_system.domain.answers import AnsweredAs
 from order_system.domain.errors import ServerUnreachable
@@ -58,8 +58,11 @@ async def _read(
         async with open_session(settings, screen, embedded=embedded) as session:
             order_id = await session.order_meant(order_id)
             order = await session.client.status(order_id)
-            if watch and not order.closed:
-                order = await _closed(session, order)
+            if watch and not order.closed:  # show it until then, also while it waits for a person
+                with screen.updating() as show:
+                    async for documents in session.client.watch([order_id], lambda seen: seen.closed):
+                        [order] = documents.values()
+                        show(order_tree(order, now()), headline(order, now()).plain)
             order = await session.client.in_full(order)
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
             return OrderResult(order, outcome=await session.system.book.outcome(order_id), link=link)
@@ -74,15 +77,6 @@ async def _read(
                 _show(screen, result)
                 raise
             return result
-
-
-async def _closed(session: Session, order: OrderProgress) -> OrderProgress:
-    """Show the order until it is closed, also while it waits for a person, and return it then."""
-    with session.screen.updating() as show:
-        async for documents in session.client.watch([order.order_id], lambda seen: seen.closed):
-            [order] = documents.values()
-            show(order_tree(order, now()), headline(order, now()).plain)
-    return order
 
 
 def _show(screen: Screen, result: OrderResult) -> None:

@@ -128,7 +128,15 @@ async def follow(session: Session, orders: Sequence[Order], *, keep: bool = Fals
             conflicts.append(str(conflict))
             refused = {"status": OrderStatus.FAILED, "reason": str(conflict), "note": None}
             latest[order.order_id] = latest[order.order_id].model_copy(update=refused)
-    results = [await _result(session, order, latest[order.order_id]) for order in orders]
+    results: list[OrderResult] = []
+    for order, progress in ((each, latest[each.order_id]) for each in orders):
+        total, link = (
+            format_amount(order.total, order.currency),
+            session.page(progress.workflow_id, progress.run_id),
+        )
+        fulfilled = progress.status is OrderStatus.FULFILLED
+        outcome = await session.system.book.outcome(order.order_id) if fulfilled else None
+        results.append(OrderResult(progress, total, outcome, link))
     documents = [result.order.model_dump(mode="json") for result in results]
     screen.answer(documents, results_table(results, now()))
     if keep:
@@ -180,14 +188,4 @@ def _may_have_been_started(order_ids: Sequence[str]) -> str:
     return (
         f"\n{names} may have been started. To look, when it is back: {STARTER} status {order_ids[0]}. "
         "Or submit again: what runs is found, and nobody is charged twice."
-    )
-
-
-async def _result(session: Session, order: Order, progress: OrderProgress) -> OrderResult:
-    fulfilled = progress.status is OrderStatus.FULFILLED
-    return OrderResult(
-        order=progress,
-        total=format_amount(order.total, order.currency),
-        outcome=await session.system.book.outcome(order.order_id) if fulfilled else None,
-        link=session.page(progress.workflow_id, progress.run_id),
     )
