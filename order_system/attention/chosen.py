@@ -51,16 +51,16 @@ class Chosen:
         until = asyncio.get_running_loop().time() + policy.CHOSEN.total_seconds()
 
         async def one(each: str) -> Came:
-            concerns = {concern.choice: concern for concern in waiting[each]}.values()
+            concerns, accepted = {concern.choice: concern for concern in waiting[each]}.values(), False
             try:
                 async with asyncio.timeout_at(until):
                     detail = await self._done(each, list(concerns), action)
+                accepted = True
             except OrderSystemError as refused:
-                return Came(chosen=each, accepted=False, detail=str(refused))
+                detail = str(refused)
             except TimeoutError:
                 detail = "nobody has answered in time: look at it before you choose it again"
-                return Came(chosen=each, accepted=False, detail=detail)
-            return Came(chosen=each, accepted=True, detail=detail)
+            return Came(chosen=each, accepted=accepted, detail=detail)
 
         rows = await side_by_side(one, dict.fromkeys(chosen))
         accepted = sum(row.accepted for row in rows)

@@ -137,9 +137,8 @@ class AttentionClient(WhatWaits):
             raise NoWorkerAnswers(f"not confirmed: {started.id} has the answer, and is not done") from None
         except ReconciliationFailed as failed:
             raise AnswerRefused(str(root_cause(failed.__cause__ or failed))) from None
-        result = AnswerResult.HANDLED if report.answered else AnswerResult.OVERTAKEN
-        if answer.remedy is Remedy.RETRY:
-            result = AnswerResult.RETRIED
+        by_hand = AnswerResult.HANDLED if report.answered else AnswerResult.OVERTAKEN
+        result = AnswerResult.RETRIED if answer.remedy is Remedy.RETRY else by_hand
         [came_to] = report.findings()
         return AnswerReceipt(order_id=ref.order_id, step=answer.step, result=result, detail=came_to)
 
