@@ -18,25 +18,25 @@ from order_system.domain.progress import OrderProgress, StepProgress, StepState,
 from order_system.domain.steps import Step
 from order_system.domain.wording import in_time, time_between
 
-STATUS_STYLE = {
-    OrderStatus.RUNNING: "cyan",
-    OrderStatus.FULFILLED: "green",
-    OrderStatus.FAILED: "red",
-    OrderStatus.CANCELLED: "yellow",
-    OrderStatus.NEEDS_ATTENTION: "bold magenta",
-    OrderStatus.TERMINATED: "bold magenta",
+_OF_COLOURS = {
+    "cyan": ("running", "left_out"),
+    "green": ("fulfilled", "completed"),
+    "red": ("failed", "timed_out", "rejected", "invalid"),
+    "yellow": ("cancelled", "conflicting", "duplicate"),
+    "bold magenta": ("needs_attention", "needing_attention", "terminated"),
+    "dim": ("pending", "skipped"),
 }
-_WRONG = ("✗", "red")
-_MARKS = {
-    StepState.PENDING: ("·", "dim"),
-    StepState.SKIPPED: ("-", "dim"),
-    StepState.RUNNING: ("▸", "cyan"),
-    StepState.COMPLETED: ("✓", "green"),
-    StepState.CANCELLED: ("✗", "yellow"),
-}
+STYLES = {state: colour for colour, states in _OF_COLOURS.items() for state in states}
+"""The colour of each state of an order, a workflow, or a row of a file."""
+_MARKS = {StepState.PENDING: "·", StepState.SKIPPED: "-", StepState.RUNNING: "▸", StepState.COMPLETED: "✓"}
 _UNDO_MARKS = {UndoState.DONE: "↩", UndoState.PENDING: "↩", UndoState.HANDLED: "✓", UndoState.STUCK: "!"}
 _TREE_LINES = 1 + len(Step)
 _STEP_WIDTH = 1 + max(map(len, Step))
+
+
+def status_text(status: str, words: str = "") -> Text:
+    """Show a status in its colour, in these words or its own."""
+    return Text(words or status.replace("_", " "), style=STYLES.get(status.replace(" ", "_"), ""))
 
 
 # --- one order ------------------------------------------------------------------------------------
@@ -75,14 +75,14 @@ def headline(order: OrderProgress, now: datetime) -> Text:
 
 def _name_and_status(order: OrderProgress, now: datetime) -> Text:
     line = Text(order.order_id, style="bold", no_wrap=True, overflow="ellipsis")
-    line.append(f"  {order.status_words}", style=STATUS_STYLE[order.status])
+    line.append(f"  {order.status_words}", style=STYLES[order.status])
     if (taken := order.taken(now)) is not None:
         line.append(f"  {in_time(taken)}", style="dim")
     return line
 
 
 def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> Text:
-    mark, style = _MARKS.get(step.status, _WRONG)
+    mark, style = _MARKS.get(step.status, "✗"), STYLES[step.status]
     line = Text(f"{step.step:<{_STEP_WIDTH}}")
     line.append(f"{mark} {step.status.replace('_', ' '):<10}", style=style)
     running = step.status is StepState.RUNNING
@@ -143,7 +143,7 @@ def orders_picture(orders: Sequence[OrderProgress], now: datetime, *, rows: int)
 
 def counts(orders: Sequence[OrderProgress]) -> Text:
     parts = [
-        Text(f"{number} {status.replace('_', ' ')}", style=STATUS_STYLE[status])
+        status_text(status, f"{number} {status.replace('_', ' ')}")
         for status in OrderStatus
         if (number := sum(order.status is status for order in orders))
     ]
@@ -202,7 +202,7 @@ def results_table(results: Sequence[OrderResult], now: datetime) -> FittingTable
         held = [f"held until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"] if until else []
         table.add_row(
             order.order_id,
-            Text(order.status_words, style=STATUS_STYLE[order.status]),
+            status_text(order.status, order.status_words),
             result.total or "",
             Text("\n".join([*result_lines(result), *held, *filter(None, [order.note])])),
             in_time(taken) if taken is not None else "",

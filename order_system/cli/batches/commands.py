@@ -28,13 +28,13 @@ from order_system.cli.batches.views import (
     problems_in_words,
     progress_table,
     read_plan,
-    status_text,
     write_outcome,
 )
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import CLEAN, INVALID, Before, Embedded, Since, moment
 from order_system.cli.screen import PEOPLE, Screen, written_whole
 from order_system.cli.session import configured, open_session, server_if_any
+from order_system.cli.views import status_text
 from order_system.domain import policy
 from order_system.domain.batch import ENDED, BatchProgress, BatchRequest
 from order_system.domain.errors import InvalidUsage

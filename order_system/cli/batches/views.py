@@ -16,10 +16,9 @@ from order_system.batches.progress import pace_words
 from order_system.batches.reports import A_RUN_WILL, Plan
 from order_system.bootstrap import OrderSystem
 from order_system.cli.screen import Screen, written_whole
-from order_system.cli.views import STATUS_STYLE
+from order_system.cli.views import status_text
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress, Fate
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.messages import OrderStatus
 from order_system.domain.order_file import FileRef, RowProblem
 from order_system.domain.wording import so_many
 from order_system.infra.process import STARTER
@@ -27,18 +26,6 @@ from order_system.infra.process import STARTER
 MAX_SHOWN = 20
 """The most problems that a plan shows; `--json` has more, and `batch outcome` has all."""
 
-_STYLES = {
-    "fulfilled": STATUS_STYLE[OrderStatus.FULFILLED],
-    "failed": STATUS_STYLE[OrderStatus.FAILED],
-    "cancelled": STATUS_STYLE[OrderStatus.CANCELLED],
-    "needing_attention": STATUS_STYLE[OrderStatus.NEEDS_ATTENTION],
-    "running": STATUS_STYLE[OrderStatus.RUNNING],
-    "conflicting": "yellow",
-    "rejected": "red",
-    "invalid": "red",
-    "duplicate": "yellow",
-    "left_out": "cyan",
-}
 _ORDERS = (
     "fulfilled",
     "failed",
@@ -51,10 +38,6 @@ _ORDERS = (
 )
 _OTHERS = ("rejected", "duplicate", "left_out")
 """Rows and orders of the file that are not run."""
-
-
-def status_text(status: str) -> Text:
-    return Text(status.replace("_", " "), style=_STYLES.get(status.replace(" ", "_"), ""))
 
 
 def progress_picture(progress: BatchProgress) -> RenderableType:
@@ -77,7 +60,7 @@ def _pace(progress: BatchProgress) -> str:
 def _counts_line(counts: BatchCounts) -> Text:
     names: Sequence[str] = (*_ORDERS, *_OTHERS)
     parts = [
-        Text(f"{number:,} {name.replace('_', ' ')}", style=_STYLES.get(name, ""))
+        status_text(name, f"{number:,} {name.replace('_', ' ')}")
         for name in names
         if (number := getattr(counts, name))
     ]

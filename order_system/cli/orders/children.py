@@ -12,19 +12,13 @@ from order_system.cli.options import CLEAN, Embedded
 from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import configured, open_session
 from order_system.cli.tables import FittingTable
+from order_system.cli.views import status_text
 from order_system.domain.wording import time_between
 from order_system.infra.temporal.executions import WorkflowState
 from order_system.orders.relatives import Child, StartedBy
 
 MAX_SHOWN = 200
 """The most children in the table for people; `--json` has them all."""
-
-_STYLES = {
-    WorkflowState.RUNNING: "cyan",
-    WorkflowState.COMPLETED: "green",
-    WorkflowState.CANCELED: "yellow",
-    WorkflowState.TERMINATED: "bold magenta",
-}
 
 
 async def children(
@@ -59,7 +53,7 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
         table.add_row(
             child.workflow_id,
             child.type.removesuffix("Workflow"),
-            Text(child.state.replace("_", " "), style=_STYLES.get(child.state, "red")),
+            status_text(child.state),
             child.started_at.strftime("%Y-%m-%d %H:%M:%S") if child.started_at else "",
             _took(child),
             run,

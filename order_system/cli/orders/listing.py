@@ -13,7 +13,7 @@ from order_system.bootstrap import open_order_system
 from order_system.cli.options import CLEAN, Before, Since, moment
 from order_system.cli.screen import PEOPLE, Screen, now, written_whole
 from order_system.cli.session import configured, server_if_any
-from order_system.cli.views import STATUS_STYLE
+from order_system.cli.views import STYLES
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Sort
 from order_system.domain.messages import OrderStatus
@@ -93,7 +93,7 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
     widths = [max(map(len, column)) for column in zip(*told, strict=True)]
     for row, (order_id, status, total) in zip(rows, told, strict=True):
         line = Text(f"{order_id:<{widths[0]}}  ")
-        line.append(f"{status:<{widths[1]}}", style=STATUS_STYLE[row.status])
+        line.append(f"{status:<{widths[1]}}", style=STYLES[row.status])
         at = row.opened_at  # in another year only the day
         when = f"{at:%m-%d %H:%M} UTC" if at.year == now().year else f"{at:%Y-%m-%d}"
         line.append(f"  {total:>{widths[2]}}  ").append(when, style="dim")

@@ -20,7 +20,7 @@ from order_system.cli.orders.submit import follow
 from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, exit_code, open_session
 from order_system.cli.tables import FittingTable
-from order_system.cli.views import STATUS_STYLE
+from order_system.cli.views import status_text
 from order_system.domain.errors import InvalidUsage, OrderConflict
 from order_system.domain.order import Order
 from order_system.gateways.loading import chosen, not_simulated
@@ -78,8 +78,7 @@ def scenarios_table(scenarios: Mapping[str, Scenario]) -> FittingTable:
     name, ends = (Column(title, no_wrap=True) for title in ("Scenario", "The order ends"))
     table = FittingTable(name, "What happens", ends)
     for name, scenario in scenarios.items():
-        status = Text(scenario.status.replace("_", " "), style=STATUS_STYLE[scenario.status])
-        table.add_row(name, Text(scenario.story), status)
+        table.add_row(name, Text(scenario.story), status_text(scenario.status))
     return table
 
 
