@@ -188,7 +188,13 @@ def draw_up(
         told = statement.told - {Effect.CHARGE} if authorised_alone else statement.told
         key = _key_of(record)
         accounts[key] = Account(record, journal, told, key in completed)
-        _count_refunds(accounts[key], ledger, later)
+        if not accounts[key].undone:  # also one that was fulfilled only since the ledger was taken
+            done, asked = (each.refunds.get(key[0], ()) for each in (ledger, later))
+            refunded = (each.amount for each in done if each.state is RefundState.REFUNDED)
+            accounts[key].refunds_done = sum(refunded)
+            accounts[key].refunds_asked = sum(
+                each.amount for each in asked if each.state is not RefundState.REFUSED
+            )
     claims = {
         (*_key_of(record), effect)
         for record, journal in (*ledger.entries, *later.entries)
@@ -217,14 +223,6 @@ def draw_up(
     for account in sorted(accounts.values(), key=lambda each: each.refunds_asked - each.refunds_done):
         _count_as_charge(account, payments, refunds)
     return Books(list(accounts.values()), claims, strangers, statement)
-
-
-def _count_refunds(account: Account, ledger: Ledger, later: Ledger) -> None:
-    """Count the refunds of an order, also if it was fulfilled only since the ledger was taken."""
-    order_id = account.record.ref.order_id
-    done, asked = (() if account.undone else each.refunds.get(order_id, ()) for each in (ledger, later))
-    account.refunds_done = sum(each.amount for each in done if each.state is RefundState.REFUNDED)
-    account.refunds_asked = sum(each.amount for each in asked if each.state is not RefundState.REFUSED)
 
 
 def _count_as_charge(

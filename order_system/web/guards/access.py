@@ -13,8 +13,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request, Security
@@ -43,20 +42,13 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class Proof(StrEnum):
-    """What proves who the caller is."""
-
-    KEY = "key"
-    COOKIE = "cookie"
-    LOOPBACK = "loopback"
-
-
 @dataclass(frozen=True)
 class Caller:
     role: Role
     name: str
     """The name that is recorded as `who` of an answer that names nobody."""
-    proof: Proof
+    proof: Literal["key", "cookie", "loopback"]
+    """What proves who the caller is."""
 
     @property
     def may_act(self) -> bool:
@@ -86,12 +78,12 @@ class Access:
 
     def caller(self, request: HTTPConnection) -> Caller | None:
         if self.is_open:
-            return Caller(Role.OPERATOR, "operator@localhost", Proof.LOOPBACK)
+            return Caller(Role.OPERATOR, "operator@localhost", "loopback")
         if request.headers.get("authorization"):
-            key, proof = self._in_use(_secret_in(request)), Proof.KEY
-        else:
-            key, proof = self.signed_in(request.cookies.get(COOKIE, "")), Proof.COOKIE
-        return key and Caller(key.role, key.name, proof)
+            key = self._in_use(_secret_in(request))
+            return key and Caller(key.role, key.name, "key")
+        key = self.signed_in(request.cookies.get(COOKIE, ""))
+        return key and Caller(key.role, key.name, "cookie")
 
     def _in_use(self, secret: str) -> WebKey | None:
         key = holder_of(secret, self._keys)
@@ -138,7 +130,7 @@ class AccessGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
         caller = self.access.caller(request)
-        if caller and caller.proof is Proof.KEY and _is_public(request):
+        if caller and caller.proof == "key" and _is_public(request):
             caller = None  # nobody counts the wrong keys there, so the right one must not show
         if {"content-length", "transfer-encoding"} <= set(request.headers):
             # Readers of either length would disagree where the next request begins.
@@ -201,7 +193,7 @@ def came_from_us(request: HTTPConnection, caller: Caller | None) -> bool:
 
     A program brings its key or, on a machine without keys, names no site. A browser always names the site of
     the page, and with a cookie it has to."""
-    if caller is not None and caller.proof is Proof.KEY:
+    if caller is not None and caller.proof == "key":
         return True
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -209,7 +201,7 @@ def came_from_us(request: HTTPConnection, caller: Caller | None) -> bool:
     origin = request.headers.get("origin")
     if origin is not None:
         return origin == f"{request.scope['scheme']}://{request.headers.get('host', '')}"
-    return caller is not None and caller.proof is Proof.LOOPBACK
+    return caller is not None and caller.proof == "loopback"
 
 
 bearer = HTTPBearer(
