@@ -124,16 +124,13 @@ def _in_plain_words(misuse: CycloptsError) -> str:
         return f"{' '.join(chain)} does not take {' '.join(tokens)!r}."
     if tokens[0] in app:
         return f"Options come after the command: {PROGRAM} {tokens[0]} ... and then the options."
-    return f'Unknown command "{tokens[0]}". {_suggestion(tokens[0])}'
-
-
-def _suggestion(unknown: str) -> str:
-    """Suggest a command by the names alone, since cyclopts would load every command for that."""
+    # By the names alone: to suggest one, cyclopts would load every command.
     names = sorted(name for name in app if not name.startswith("-"))
-    near = get_close_matches(unknown.lower(), names, n=1, cutoff=0.7)
-    if not near and any(map(str.isdigit, unknown)):  # most order IDs have a digit
-        near = [f"status {unknown}"]
-    return f'Did you mean "{near[0]}"?' if near else f"Available commands: {', '.join(names)}."
+    near = get_close_matches(tokens[0].lower(), names, n=1, cutoff=0.7)
+    if not near and any(map(str.isdigit, tokens[0])):  # most order IDs have a digit
+        near = [f"status {tokens[0]}"]
+    suggestion = f'Did you mean "{near[0]}"?' if near else f"Available commands: {', '.join(names)}."
+    return f'Unknown command "{tokens[0]}". {suggestion}'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

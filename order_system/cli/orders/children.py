@@ -47,6 +47,7 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
     took = Column("Took", justify="right", no_wrap=True)
     table = FittingTable(*names, took, "Run", title=f"children of {parent}")
     for child in sorted(shown, key=lambda child: (child.started_at is None, child.started_at)):
+        ended = child.closed_at or (now() if child.state is WorkflowState.RUNNING else None)
         run = Text(child.run_id or "from the book")
         if child.started_by is StartedBy.ELSEWHERE:
             run.append(" (started elsewhere)", style="yellow")
@@ -55,15 +56,9 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
             child.type.removesuffix("Workflow"),
             status_text(child.state),
             child.started_at.strftime("%Y-%m-%d %H:%M:%S") if child.started_at else "",
-            _took(child),
+            time_between(child.started_at, ended) if child.started_at and ended else "",
             run,
         )
     yield table
     if total > len(shown):
         yield Text(f"... and {total - len(shown):,} more; --json lists them all")
-
-
-def _took(child: Child) -> str:
-    if child.started_at is None or (child.closed_at is None and child.state is not WorkflowState.RUNNING):
-        return ""
-    return time_between(child.started_at, child.closed_at or now())
