@@ -8,13 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import temporalio.client as sdk
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import (
-    Client,
-    WorkflowExecutionDescription,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
-)
 from temporalio.service import RPCError
 
 from order_system.book.order_book import SqlOrderBook
@@ -50,7 +45,7 @@ _OTHER_NAMES = {
 class OrderStatusReader:
     """Reads where an order stands. Raises UnknownOrder, and the SDK's RPCError when the server fails."""
 
-    def __init__(self, temporal: Client, book: SqlOrderBook) -> None:
+    def __init__(self, temporal: sdk.Client, book: SqlOrderBook) -> None:
         self._temporal = temporal
         self._book = book
 
@@ -94,13 +89,13 @@ class OrderStatusReader:
                 )  # it had blocked the newest start, and was settled since
         return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
 
-    async def by_workflow(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
+    async def by_workflow(self, described: sdk.WorkflowExecutionDescription) -> OrderProgress | None:
         """Return what the workflow itself says, and why its undos fail. The book is not asked. None if no
         worker answers, or the workflow cannot be replayed."""
         handle = self._temporal.get_workflow_handle(described.id, run_id=described.run_id)
         try:
             progress = await handle.query("progress", result_type=OrderProgress, rpc_timeout=policy.QUERY)
-        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        except (RPCError, sdk.WorkflowQueryFailedError, sdk.WorkflowQueryRejectedError):
             return None
         failures, again = pending_undos(described), next_attempts(described)
         undos: list[UndoProgress] = []
@@ -134,7 +129,7 @@ class OrderStatusReader:
         children = (step.model_copy(update=runs.get(step.run_id)) for step in order.children)
         return order.model_copy(update={"children": tuple(children)})
 
-    async def _by_server(self, order_id: str, order: WorkflowExecutionDescription) -> OrderProgress:
+    async def _by_server(self, order_id: str, order: sdk.WorkflowExecutionDescription) -> OrderProgress:
         """Return what the server knows of the order and its children, without any worker."""
         children: list[StepProgress] = []
         for step in Step:
@@ -162,7 +157,7 @@ class OrderStatusReader:
         )
 
 
-def _last_failure(child: WorkflowExecutionDescription) -> str | None:
+def _last_failure(child: sdk.WorkflowExecutionDescription) -> str | None:
     """Return how the child's activity failed last, e.g. `attempt 5: NotReached: connection refused`."""
     for activity in child.raw_description.pending_activities:
         kind = activity.last_failure.application_failure_info.type
@@ -182,7 +177,7 @@ def attempt_that_failed(activity: PendingActivityInfo) -> int:
     return max(1, activity.attempt - 1) + (activity.activity_id == AFTER_FIRST)
 
 
-def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime]:
+def next_attempts(described: sdk.WorkflowExecutionDescription) -> dict[str, datetime]:
     """Return the time of each next attempt, by the name of the activity that waits for it."""
     return {
         each.activity_type.name: each.next_attempt_schedule_time.ToDatetime(UTC)
@@ -191,7 +186,7 @@ def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime
     }
 
 
-def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
+def pending_undos(order: sdk.WorkflowExecutionDescription) -> dict[Step, str]:
     """Return the undos that are being tried, and how each failed last: blank if it has not failed yet. The
     workflow does not hear of failures while an undo is retried; the server does."""
     return {
