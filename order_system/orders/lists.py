@@ -107,7 +107,10 @@ class OrderLists:
         running = await self._listed(_RUNNING_ORDERS, PAGE_ROWS_LIMIT)
         orders = {order_id_in(execution.id): execution for execution in running}
         in_book = await self.book.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
-        known = {row.order_id: row for row in in_book.rows}
+        known, live = (
+            {row.order_id: row for row in in_book.rows},
+            (OrderStatus.RUNNING, OrderStatus.FULFILLED),
+        )
         return [
             OrderSummary(
                 order_id=order_id,
@@ -117,7 +120,9 @@ class OrderLists:
                 opened_at=run.start_time,
             )
             for order_id, run in orders.items()
-            if order_id not in known or _is_older(known[order_id], run)
+            if (row := known.get(order_id)) is None
+            # The book only knows an earlier submission, which was not fulfilled.
+            or (row.status not in live and row.submission != run.run_id and row.opened_at < run.start_time)
         ]
 
     async def _unsettled(self, wanted: OrderFilter = EVERY_ORDER) -> tuple[OrderSummary, ...]:
@@ -242,9 +247,3 @@ def _status_on_server(newest: WorkflowExecution) -> OrderStatus:
         return OrderStatus.TERMINATED
     waits = newest.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
     return OrderStatus.NEEDS_ATTENTION if waits else OrderStatus.RUNNING
-
-
-def _is_older(known: OrderSummary, run: WorkflowExecution) -> bool:
-    """Return whether the book only knows an earlier submission of the order, which was not fulfilled."""
-    live = known.status in (OrderStatus.RUNNING, OrderStatus.FULFILLED)
-    return not live and known.submission != run.run_id and known.opened_at < run.start_time

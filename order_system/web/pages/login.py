@@ -15,7 +15,7 @@ HOME = "/"
 
 @router.get("/login")
 async def ask(request: Request, next: str = HOME) -> Response:  # noqa: A002  (the query's own name)
-    if _access(request).is_open:
+    if request.app.state.access.is_open:
         return redirect(HOME)
     return bare_page(request, "login.html", next=ours(next), refused=None)
 
@@ -26,7 +26,7 @@ async def take(
     key: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = HOME,  # noqa: A002
 ) -> Response:
-    access = _access(request)
+    access: Access = request.app.state.access
     if access.is_open:
         return redirect(HOME)
     status, refused = 429, TOO_MANY_WRONG_KEYS
@@ -43,7 +43,7 @@ async def take(
 
 @router.post("/logout")
 async def leave(request: Request) -> Response:
-    _access(request).sign_out(request.cookies.get(COOKIE, ""))
+    request.app.state.access.sign_out(request.cookies.get(COOKIE, ""))
     response = redirect("/login")
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
@@ -57,7 +57,3 @@ def ours(address: str) -> str:
         return HOME
     foreign = parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//")
     return HOME if foreign or "\\" in address or not address.isprintable() else address
-
-
-def _access(request: Request) -> Access:
-    return request.app.state.access
