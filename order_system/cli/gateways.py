@@ -20,6 +20,7 @@ from order_system.testing.checking import CheckedPort, Finding, Verdict, check
 from order_system.testing.playing import Options
 
 gateways = App(name="gateways", help_epilogue=MORE_HELP)
+_STYLES = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
 
 
 @gateways.default
@@ -47,7 +48,9 @@ async def check_promises(
     configured()
 
     def found(finding: Finding) -> None:
-        screen.show(Group(_view(finding)))
+        told = Text(str(finding), no_wrap=True, overflow="ignore")
+        told.stylize(_STYLES[finding.verdict], 0, len(str(finding).partition("\n")[0]))
+        screen.show(Group(told))
 
     with screen.updating() as show:
         # Without words, a pipe carries the findings alone.
@@ -60,13 +63,6 @@ async def check_promises(
         told += "; begin with the first that is broken, others may follow from it"
     screen.answer([asdict(finding) for finding in findings], told)
     return ATTENTION if counts[Verdict.BROKEN] else CLEAN
-
-
-def _view(finding: Finding) -> Text:
-    styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
-    told = Text(str(finding), no_wrap=True, overflow="ignore")
-    told.stylize(styles[finding.verdict], 0, len(str(finding).partition("\n")[0]))
-    return told
 
 
 def _port(port: Port, name: str | None) -> dict[str, Any]:

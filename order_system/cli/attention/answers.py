@@ -21,7 +21,6 @@ from order_system.domain import answers
 from order_system.domain.answers import Summary
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
-from order_system.domain.progress import OrderProgress
 from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Step
 from order_system.domain.wording import so_many
@@ -145,7 +144,11 @@ async def _answered(
                 receipt = await session.attention.answer(order_id, answer)
             except (AnswerRefused, NoWorkerAnswers) as unanswered:
                 raise type(unanswered)(f"{unanswered}. See {status_command(order_id)}") from None
-            order = await _after_a_moment(session, order_id)
+            order = await session.client.status(order_id)
+            with suppress(TimeoutError):  # what goes on for longer is shown as it is
+                async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):
+                    async for documents in session.client.watch([order_id]):
+                        order = documents[order_id]
             record = (await session.system.book.find([order_id])).get(order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},
@@ -158,16 +161,6 @@ async def _answered(
     if record is not None and record.status is SubmissionStatus.TERMINATED:
         return CLEAN  # a terminated order that is settled waits for nobody
     return exit_code([order])
-
-
-async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
-    """Return the order once it is closed or waits for a person, or as it is after policy.ANSWER_SHOWN."""
-    order = await session.client.status(order_id)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):
-            async for documents in session.client.watch([order_id]):
-                order = documents[order_id]
-    return order
 
 
 def who_answers(named: str | None) -> str:

@@ -81,7 +81,13 @@ def concerns_view(found: Sequence[Concern], quiet: str) -> Iterator[RenderableTy
         yield Text(quiet, style="green")
         return
     for concern in found[:MAX_SHOWN]:
-        yield _headline(concern)
+        line = Text(concern.order_id or concern.workflow_id or concern.server or "worker.py", style="bold")
+        line.append(f"  {concern.words}", style="bold red" if concern.kind in _RED else "bold magenta")
+        if concern.since:
+            line.append(f"  for {time_between(concern.since, now())}", style="dim")
+        if concern.money:
+            line.append(f"  {concern.money}")
+        yield line
         yield facts_of((name, Text(text)) for name, text in _facts(concern))
         for command in concern.commands:
             yield Text(f"  {command}", style="bold", no_wrap=True, overflow="ignore")
@@ -90,16 +96,6 @@ def concerns_view(found: Sequence[Concern], quiet: str) -> Iterator[RenderableTy
         yield Text(f"... and {len(found) - MAX_SHOWN:,} more; --json lists them all")
     yield from map(Text, sums_of(found))
     yield Text(so_many(len(found), *_WAIT))
-
-
-def _headline(concern: Concern) -> Text:
-    line = Text(concern.order_id or concern.workflow_id or concern.server or "worker.py", style="bold")
-    line.append(f"  {concern.words}", style="bold red" if concern.kind in _RED else "bold magenta")
-    if concern.since:
-        line.append(f"  for {time_between(concern.since, now())}", style="dim")
-    if concern.money:
-        line.append(f"  {concern.money}")
-    return line
 
 
 def _facts(concern: Concern) -> Iterator[tuple[str, str]]:
