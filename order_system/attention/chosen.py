@@ -51,16 +51,16 @@ class Chosen:
         until = asyncio.get_running_loop().time() + policy.CHOSEN.total_seconds()
 
         async def one(each: str) -> Came:
-            concerns = {concern.choice: concern for concern in waiting[each]}.values()
+            concerns, accepted = {concern.choice: concern for concern in waiting[each]}.values(), False
             try:
                 async with asyncio.timeout_at(until):
                     detail = await self._done(each, list(concerns), action)
+                accepted = True
             except OrderSystemError as refused:
-                return Came(chosen=each, accepted=False, detail=str(refused))
+                detail = str(refused)
             except TimeoutError:
                 detail = "nobody has answered in time: look at it before you choose it again"
-                return Came(chosen=each, accepted=False, detail=detail)
-            return Came(chosen=each, accepted=True, detail=detail)
+            return Came(chosen=each, accepted=accepted, detail=detail)
 
         rows = await side_by_side(one, dict.fromkeys(chosen))
         accepted = sum(row.accepted for row in rows)
@@ -71,9 +71,14 @@ class Chosen:
         order_id, _, of_it = chosen.partition(":")
         events = [each.event_id for each in concerns if each.event_id]
         if action is Action.CANCEL and of_it not in events:
-            return await self._cancelled(order_id)
+            answer, _ = await self.orders.cancel(order_id)
+            if answer in (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED):
+                raise AnswerRefused(answer)
+            return answer
         if action is Action.TAKE:
-            told = [await self._taken(each) for each in concerns]
+            for each in concerns:
+                await self.attention.take(each, self.who)
+            told = [f"{self.who} is on it: {each.words}" for each in concerns]
         else:
             answers = [answer for each in concerns if (answer := self._answer(each, action))]
             told = [(await self.attention.answer(order_id, answer)).detail for answer in answers]
@@ -89,16 +94,6 @@ class Chosen:
         if not told:
             raise AnswerRefused(f"{chosen} waits for nothing of that kind")
         return "; ".join(told)
-
-    async def _cancelled(self, order_id: str) -> str:
-        answer, _ = await self.orders.cancel(order_id)
-        if answer in (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED):
-            raise AnswerRefused(answer)
-        return answer
-
-    async def _taken(self, concern: Concern) -> str:
-        await self.attention.take(concern, self.who)
-        return f"{self.who} is on it: {concern.words}"
 
     def _answer(self, concern: Concern, action: Action) -> Resolution | StepRetry | GiveUp | None:
         said, held = {"who": self.who, "note": self.note}, concern.kind is ConcernKind.HELD

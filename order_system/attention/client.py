@@ -14,8 +14,7 @@ import temporalio.client as sdk
 from temporalio.service import RPCError
 
 from order_system.attention.concerns import Concern
-from order_system.attention.particulars import ref_of
-from order_system.attention.what_waits import WhatWaits
+from order_system.attention.what_waits import WhatWaits, ref_of
 from order_system.domain.answers import (
     UPDATE_REFUSED,
     Answer,
@@ -98,7 +97,9 @@ class AttentionClient(WhatWaits):
                     raise AnswerRefused(f"{order_id} is an order of another Temporal server, {there}")
                 return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
-        if (refund := getattr(answer, "refund", None)) and await self._is_under_way(order_id, refund):
+        refund = answer.refund if isinstance(answer, Resolution) else None
+        under_way = (await self._book.refunds_under_way()).get(order_id, ()) if refund else ()
+        if refund in [each.refund_id for each in under_way]:
             raise AnswerRefused(f"no workflow is at work on refund {refund}: ask for it again with its ID")
         ended, left = order.status.replace("_", " "), record and record.status is SubmissionStatus.OPEN
         now = "`reconcile` settles it" if left else "waits for nobody"
@@ -136,15 +137,10 @@ class AttentionClient(WhatWaits):
             raise NoWorkerAnswers(f"not confirmed: {started.id} has the answer, and is not done") from None
         except ReconciliationFailed as failed:
             raise AnswerRefused(str(root_cause(failed.__cause__ or failed))) from None
-        result = AnswerResult.HANDLED if report.answered else AnswerResult.OVERTAKEN
-        if answer.remedy is Remedy.RETRY:
-            result = AnswerResult.RETRIED
+        by_hand = AnswerResult.HANDLED if report.answered else AnswerResult.OVERTAKEN
+        result = AnswerResult.RETRIED if answer.remedy is Remedy.RETRY else by_hand
         [came_to] = report.findings()
         return AnswerReceipt(order_id=ref.order_id, step=answer.step, result=result, detail=came_to)
-
-    async def _is_under_way(self, order_id: str, refund_id: str) -> bool:
-        under_way = (await self._book.refunds_under_way()).get(order_id, ())
-        return refund_id in [each.refund_id for each in under_way]
 
     async def _sent(self, order_id: str, answer: Answer) -> sdk.WorkflowUpdateHandle[AnswerReceipt]:
         of_refund = isinstance(answer, Resolution) and answer.refund

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import PrivateAttr
 
@@ -71,7 +72,7 @@ class Concern(Wire):
     cure: str | None = None
     """What to do where no command of ours answers it."""
 
-    # The particulars of an order (`particulars.py`).
+    # The particulars of an order (`what_waits.with_particulars`).
     amount: str | None = None
     """Decimal text in `currency`: the order's total, or what a refund gives back."""
     currency: str | None = None
@@ -156,49 +157,26 @@ class WaitingOrder:
     batch: str | None = None
     since: datetime | None = None
 
-    def concern(
-        self, kind: ConcernKind, reason: str, *, step: Step | None = None, held_until: datetime | None = None
-    ) -> Concern:
-        return Concern(
-            kind=kind,
-            workflow_id=order_workflow_id(self.order_id),
-            run_id=self.run_id,
-            order_id=self.order_id,
-            batch=self.batch,
-            step=step,
-            since=self.since,
-            reason=reason,
-            held_until=held_until,
-            commands=tuple(_answers(kind, self.order_id, step)),
-            cure=_CURES.get(kind),
-        )
+    def concern(self, kind: ConcernKind, reason: str, *, step: Step | None = None, **more: Any) -> Concern:
+        commands = tuple(_answers(kind, self.order_id, step))
+        told = {"workflow_id": order_workflow_id(self.order_id), "step": step, **vars(self), **more}
+        return about_all(kind, reason, **{"commands": commands, **told})
 
 
-def about_batch(
-    kind: ConcernKind, name: str, reason: str, *, run_id: str | None = None, since: datetime | None = None
-) -> Concern:
+def about_batch(kind: ConcernKind, name: str, reason: str, **more: Any) -> Concern:
     actions = ("status", "cancel") if kind is ConcernKind.RETRIED else ("status",)
-    cure = _CURES.get(kind)
-    return Concern(
-        kind=kind,
-        workflow_id=batch_workflow_id(name),
-        run_id=run_id,
-        batch=name,
-        since=since,
-        reason=reason,
-        commands=tuple(f"{STARTER} batch {action} {shlex.quote(name)}" for action in actions),
-        cure=cure and cure.format(name=name),
-    )
+    commands = tuple(f"{STARTER} batch {action} {shlex.quote(name)}" for action in actions)
+    told = about_all(kind, reason, workflow_id=batch_workflow_id(name), batch=name, commands=commands, **more)
+    return told.model_copy(update={"cure": told.cure and told.cure.format(name=name)})
 
 
 def about_server(stranded: Stranded) -> Concern:
     where = f"in its namespace {stranded.namespace}" if stranded.namespace else "there"
-    return Concern(
-        kind=ConcernKind.OTHER_SERVER,
-        workflow_id="",
+    return about_all(
+        ConcernKind.OTHER_SERVER,
+        f"{stranded.submissions:,} open {where}, and not settled here",
         server=stranded.server,
         since=stranded.since,
-        reason=f"{stranded.submissions:,} open {where}, and not settled here",
         cure="they go on when that server and a worker of it run (of a run with --embedded: when you say "
         "--embedded again). Adopt them only if it is gone for good: "
         "two servers at work on one order could undo what the other does." + stranded.batches_to_run,
@@ -213,19 +191,21 @@ def about_schedule(asleep: Asleep, namespace: str) -> Concern:
         "no worker": "python worker.py",
         "fails": f"{STARTER} reconcile",
     }
-    return Concern(
-        kind=ConcernKind.RECONCILER_ASLEEP,
+    return about_all(
+        ConcernKind.RECONCILER_ASLEEP,
+        asleep.reason,
         workflow_id=asleep.schedule_id,
         since=asleep.since,
-        reason=asleep.reason,
         commands=(commands[asleep.why],),
     )
 
 
-def about_all(kind: ConcernKind, reason: str) -> Concern:
-    """Return a concern about what stops many workflows, such as the order book or missing workers."""
+def about_all(kind: ConcernKind, reason: str, **more: Any) -> Concern:
+    """Return a concern, with `more` of its fields. Without any it is about what stops many workflows, such as
+    the order book or missing workers."""
     commands = ("python worker.py",) if kind is ConcernKind.NO_WORKER else ()
-    return Concern(kind=kind, workflow_id="", reason=reason, commands=commands, cure=_CURES.get(kind))
+    told: dict[str, Any] = {"workflow_id": "", "commands": commands, "cure": _CURES.get(kind), **more}
+    return Concern(kind=kind, reason=reason, **told)
 
 
 def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[Concern]:
@@ -236,8 +216,8 @@ def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[C
     waiting = WaitingOrder(order.order_id, order.run_id, batch, since)
     for undo in order.undos:
         if undo.status is UndoState.STUCK:
-            concern = waiting.concern(ConcernKind.STUCK_UNDO, undo.reason or "", step=undo.step)
-            yield concern.model_copy(update={"next_attempt_at": undo.next_attempt_at})
+            reason, due = undo.reason or "", undo.next_attempt_at
+            yield waiting.concern(ConcernKind.STUCK_UNDO, reason, step=undo.step, next_attempt_at=due)
     if order.held_until is not None:
         yield waiting.concern(
             ConcernKind.HELD, order.reason or "", step=order.failed_step, held_until=order.held_until

@@ -20,7 +20,6 @@ from order_system.attention import stuck
 from order_system.attention.concerns import (
     Concern,
     ConcernKind,
-    WaitingOrder,
     about_all,
     about_batch,
     concerns_of,
@@ -95,7 +94,7 @@ class AttentionFinder:
             for queue in await self.workers.deserted():
                 reason = f"activities wait on the task queue {queue}, and nobody takes them"
                 cure = "start a worker with ORDER_QUEUES_BY_STEP=true"
-                yield about_all(ConcernKind.NO_WORKER, reason).model_copy(update={"cure": cure})
+                yield about_all(ConcernKind.NO_WORKER, reason, cure=cure)
         async for concern in self._on_deserted_versions():
             yield concern
         async for concern in self._on_deserted_queues():
@@ -103,10 +102,10 @@ class AttentionFinder:
         slow = visibility.started_before(self._now - self.slow_after)
         not_new = visibility.started_before(self._now - policy.BOOKS_DIFFER_AFTER)
         for query, look in (
-            (self._where(_ORDERS, RUNNING, _NEEDS_ATTENTION), self._order),
-            (self._where(RUNNING, _BUGS), self._bug),
-            (self._where(_ORDERS, RUNNING, _SAYS_NOTHING, slow), self._slow_order),
-            (self._where(_BATCHES, RUNNING), self._running_batch),
+            (self._where(_ORDERS, RUNNING, _NEEDS_ATTENTION), self._if_open(self._order)),
+            (self._where(RUNNING, _BUGS), self._if_open(self._bug)),
+            (self._where(_ORDERS, RUNNING, _SAYS_NOTHING, slow), self._if_open(self._slow_order)),
+            (self._where(_BATCHES, RUNNING), self._if_open(self._running_batch)),
             (self._where(_BATCHES, _FAILED), self._failed_batch),
             (self._where(RUNNING, _UNDELIVERED), stuck.undelivered),
             (self._where(_ORDERS, RUNNING, not_new), self._between_books),
@@ -148,9 +147,8 @@ class AttentionFinder:
             if not served[queue]:
                 reason = f"it is on the task queue {queue}, from which nobody takes work"
                 waiting = waiting_order(execution, execution.start_time)
-                concern = waiting.concern(ConcernKind.NO_WORKER, reason)
                 cure = f"start a worker there: ORDER_TASK_QUEUE={queue} python worker.py"
-                yield concern.model_copy(update={"cure": cure})
+                yield waiting.concern(ConcernKind.NO_WORKER, reason, cure=cure)
 
     def _where(self, *conditions: str) -> str:
         return visibility.all_of(visibility.on_queue(self.task_queue), *conditions, self.among)
@@ -163,8 +161,8 @@ class AttentionFinder:
             try:
                 return await look(execution)
             except KeyTrouble as trouble:
-                concern = waiting_order(execution).concern(ConcernKind.UNKNOWN_NEED, str(trouble))
-                return [concern.model_copy(update={"workflow_id": execution.id})]
+                kind, which = ConcernKind.UNKNOWN_NEED, execution.id
+                return [waiting_order(execution).concern(kind, str(trouble), workflow_id=which)]
 
         found: list[WorkflowExecution] = []
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
@@ -176,13 +174,17 @@ class AttentionFinder:
         for concern in chain.from_iterable(await asyncio.gather(*map(looked, found))):
             yield concern
 
+    def _if_open(self, look: Callable[[WorkflowExecutionDescription], Awaitable[Sequence[Concern]]]) -> Look:
+        async def look_if_open(execution: WorkflowExecution) -> Sequence[Concern]:
+            described = await self._described_if_open(execution)
+            return await look(described) if described else ()
+
+        return look_if_open
+
     # --- orders ----------------------------------------------------------------------------------
 
-    async def _order(self, execution: WorkflowExecution) -> Sequence[Concern]:
-        described = await self._described_if_open(execution)
-        if described is None:
-            return ()
-        waiting = waiting_order(execution)
+    async def _order(self, described: WorkflowExecutionDescription) -> Sequence[Concern]:
+        waiting = waiting_order(described)
         progress = await self._ask(described)
         if isinstance(progress, OrderProgress):
             concerns = list(concerns_of(progress, batch=waiting.batch))
@@ -193,23 +195,15 @@ class AttentionFinder:
             self._orders_of_batches.update([waiting.batch] if waiting.batch else [])
         return concerns
 
-    async def _slow_order(self, execution: WorkflowExecution) -> Sequence[Concern]:
-        waiting = waiting_order(execution, execution.start_time)
+    async def _slow_order(self, described: WorkflowExecutionDescription) -> Sequence[Concern]:
+        waiting = waiting_order(described, described.start_time)
         if waiting.order_id in self._told:
             return ()
         if not self._served:
             return [waiting.concern(ConcernKind.NO_PROGRESS, "no worker takes its tasks")]
-        described = await self._described_if_open(execution)
-        if described is None:
-            return ()
         progress = await self._ask(described)
         if not isinstance(progress, OrderProgress):
             return [waiting.concern(ConcernKind.NO_PROGRESS, stuck.what_fails(described) or progress)]
-        return await self._slow_by_its_word(waiting, described, progress)
-
-    async def _slow_by_its_word(
-        self, waiting: WaitingOrder, described: WorkflowExecutionDescription, progress: OrderProgress
-    ) -> Sequence[Concern]:
         if progress.status is OrderStatus.NEEDS_ATTENTION:
             return list(concerns_of(progress, batch=waiting.batch))  # the server's list is older
         moments = [at for step in progress.children for at in (step.started_at, step.closed_at) if at]
@@ -256,22 +250,15 @@ class AttentionFinder:
 
     # --- bugs and batches ------------------------------------------------------------------------
 
-    async def _bug(self, execution: WorkflowExecution) -> Sequence[Concern]:
-        described = await self._described_if_open(execution)
-        if described is None:
-            return ()
+    async def _bug(self, described: WorkflowExecutionDescription) -> Sequence[Concern]:
         self._told.add(waiting_order(described).order_id)
         return [await stuck.on_bug(self.temporal, described)]
 
-    async def _running_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
+    async def _running_batch(self, described: WorkflowExecutionDescription) -> Sequence[Concern]:
         """Return a concern for a batch whose activity fails again and again: its retries have no limit."""
-        described = await self._described_if_open(execution)
-        fails = described and stuck.what_fails(
-            described, least_attempts=domain_policy.RETRIED_AGAIN_AND_AGAIN
-        )
-        if not described or not fails:
-            return ()
-        return [about_batch(ConcernKind.RETRIED, batch_name(described.id), fails, run_id=described.run_id)]
+        name, most = batch_name(described.id), domain_policy.RETRIED_AGAIN_AND_AGAIN
+        fails = stuck.what_fails(described, least_attempts=most)
+        return [about_batch(ConcernKind.RETRIED, name, fails, run_id=described.run_id)] if fails else ()
 
     async def _failed_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
         newest = await describe(self.temporal, execution.id)

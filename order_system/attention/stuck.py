@@ -4,16 +4,10 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
+import temporalio.client as sdk
 from temporalio.api.common.v1 import WorkflowExecution as ExecutionKey
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
-from temporalio.client import (
-    Client,
-    WorkflowExecution,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-)
 from temporalio.common import SearchAttributeKey
 
 from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch
@@ -39,17 +33,17 @@ _LAST_EVENTS = 10
 _MOST_CHARACTERS = 300
 
 
-def order_id_of(execution: WorkflowExecution) -> str:
+def order_id_of(execution: sdk.WorkflowExecution) -> str:
     """Return the order ID of an order's workflow or one of its steps; for any other, the workflow ID."""
     return execution.typed_search_attributes.get(ORDER_ID) or order_id_in(execution.id)
 
 
-def waiting_order(execution: WorkflowExecution, since: datetime | None = None) -> WaitingOrder:
+def waiting_order(execution: sdk.WorkflowExecution, since: datetime | None = None) -> WaitingOrder:
     batch = execution.typed_search_attributes.get(BATCH_NAME)
     return WaitingOrder(order_id_of(execution), execution.run_id, batch, since)
 
 
-def order_by_server(order: WorkflowExecutionDescription, silence: str) -> Iterator[Concern]:
+def order_by_server(order: sdk.WorkflowExecutionDescription, silence: str) -> Iterator[Concern]:
     """Yield the concerns of an order that needs attention and answers no query: its pending undos, or else a
     hold. `silence` says why it does not answer."""
     waiting = waiting_order(order)
@@ -64,7 +58,7 @@ def order_by_server(order: WorkflowExecutionDescription, silence: str) -> Iterat
         yield waiting.concern(ConcernKind.UNKNOWN_NEED, what_fails(order) or silence)
 
 
-def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int = 1) -> str | None:
+def what_fails(described: sdk.WorkflowExecutionDescription, *, least_attempts: int = 1) -> str | None:
     """Describe the first pending activity that was paused, or failed and has come to `least_attempts`."""
     for activity in described.raw_description.pending_activities:
         if activity.last_failure.message and activity.attempt >= least_attempts:
@@ -75,32 +69,34 @@ def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int =
     return None
 
 
-async def why_silent(temporal: Client, order: WorkflowExecutionDescription, *, workers: bool) -> str:
+async def why_silent(temporal: sdk.Client, order: sdk.WorkflowExecutionDescription, *, workers: bool) -> str:
     """Say why an order answers no query: its code fails, or no worker answers."""
     tried_again = order.raw_description.pending_workflow_task.attempt > 1
     failure = await _task_failure(temporal, order) if workers and tried_again else None
     return f"its code fails ({failure})" if failure else "no worker answers for it"
 
 
-def refused_for_its_book(described: WorkflowExecutionDescription) -> str | None:
+def refused_for_its_book(described: sdk.WorkflowExecutionDescription) -> str | None:
     """Return the message by which a worker of another book refused a pending activity; None without one."""
     failures = (activity.last_failure for activity in described.raw_description.pending_activities)
     refused = (each for each in failures if each.application_failure_info.type == WrongBook.__name__)
     return next((each.message for each in refused), None)
 
 
-async def on_bug(temporal: Client, stuck: WorkflowExecutionDescription) -> Concern:
+async def on_bug(temporal: sdk.Client, stuck: sdk.WorkflowExecutionDescription) -> Concern:
     began = stuck.raw_description.pending_workflow_task.original_scheduled_time
     since = began.ToDatetime(stuck.start_time.tzinfo) if began.seconds else None
-    reason = await _task_failure(temporal, stuck) or _reported(stuck)
+    # The server's `category=WorkflowTaskFailed`, `cause=...`, without the names before the `=`.
+    reported = [each.partition("=")[2] or each for each in stuck.typed_search_attributes.get(PROBLEMS) or ()]
+    reason = await _task_failure(temporal, stuck) or ", ".join(reported)
     if stuck.workflow_type == BatchFulfillmentWorkflow.__name__:
         name = batch_name(stuck.id)
         return about_batch(ConcernKind.BUG, name, reason, run_id=stuck.run_id, since=since)
     order = WaitingOrder(order_id_of(stuck), stuck.run_id, since=since)
-    return order.concern(ConcernKind.BUG, reason).model_copy(update={"workflow_id": stuck.id})
+    return order.concern(ConcernKind.BUG, reason, workflow_id=stuck.id)
 
 
-async def undelivered(sending: WorkflowExecution) -> list[Concern]:
+async def undelivered(sending: sdk.WorkflowExecution) -> list[Concern]:
     event_id = sending.id.removeprefix(webhook_workflow_id(""))
     concern = Concern(
         kind=ConcernKind.UNDELIVERED,
@@ -115,12 +111,12 @@ async def undelivered(sending: WorkflowExecution) -> list[Concern]:
     return [concern]
 
 
-async def stuck_refund(temporal: Client | None, order_id: str, refund: Refund) -> Concern:
+async def stuck_refund(temporal: sdk.Client | None, order_id: str, refund: Refund) -> Concern:
     """Return the concern about an unfinished refund; `temporal` is None if no server answers. To ask for it
     again resumes one without a workflow."""
     workflow_id, order = refund_workflow_id(order_id, refund.refund_id), shlex.quote(order_id)
     found = temporal and await describe(temporal, workflow_id)
-    if found is not None and found.status is WorkflowExecutionStatus.RUNNING:
+    if found is not None and found.status is sdk.WorkflowExecutionStatus.RUNNING:
         why = what_fails(found) or "no worker takes it"
         resolve = f"{STARTER} resolve {order} payment --refund {refund.refund_id}"
         commands = (f"{resolve} --retry", f'{resolve} --handled --note "..."')
@@ -143,13 +139,7 @@ async def stuck_refund(temporal: Client | None, order_id: str, refund: Refund) -
     )
 
 
-def _reported(stuck: WorkflowExecutionDescription) -> str:
-    """Return the server's `category=WorkflowTaskFailed`, `cause=...` without the names before the `=`."""
-    problems = stuck.typed_search_attributes.get(PROBLEMS) or ()
-    return ", ".join(problem.partition("=")[2] or problem for problem in problems)
-
-
-async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -> str | None:
+async def _task_failure(temporal: sdk.Client, stuck: sdk.WorkflowExecutionDescription) -> str | None:
     """Return the message of the failed workflow task, which only the history has."""
     history = await temporal.workflow_service.get_workflow_execution_history_reverse(
         GetWorkflowExecutionHistoryReverseRequest(
@@ -171,11 +161,11 @@ async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -
     return None
 
 
-async def why_it_failed(temporal: Client, execution: WorkflowExecution) -> str:
+async def why_it_failed(temporal: sdk.Client, execution: sdk.WorkflowExecution) -> str:
     handle = temporal.get_workflow_handle(execution.id, run_id=execution.run_id)
     try:
         await handle.result(follow_runs=False, rpc_timeout=policy.RPC)
-    except (WorkflowFailureError, KeyTrouble) as failure:
+    except (sdk.WorkflowFailureError, KeyTrouble) as failure:
         return one_line(str(root_cause(failure)))
     return ""
 

@@ -1,11 +1,17 @@
-"""Lists and counts everything that waits for a person, and sums up its money."""
+"""Lists and counts everything that waits for a person, with what the person needs to settle it, and sums up
+its money.
+
+The particulars are the amount, the customer, the gateways' IDs, the last attempt that failed, and who has
+taken each. Only the server knows the customer, as long as it has the workflow's input. The cost: one query
+for all orders, and for each order two queries and a call, a few orders at a time."""
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from temporalio.client import Client
 
@@ -18,24 +24,29 @@ from order_system.attention.concerns import (
     about_server,
 )
 from order_system.attention.finder import AttentionFinder
-from order_system.attention.particulars import with_particulars
 from order_system.attention.stuck import stuck_refund
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
-from order_system.domain.book import SubmissionStatus
-from order_system.domain.errors import DatabaseUnreachable, KeyTrouble
+from order_system.domain.answers import AnsweredAs, AnswerRecord
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
+from order_system.domain.errors import DatabaseUnreachable, KeyTrouble, NewerBook
+from order_system.domain.ids import idempotency_key
 from order_system.domain.listing import PAGE_ROWS_LIMIT, OrderFilter, Sort
-from order_system.domain.money import format_decimal
-from order_system.domain.order import SubmissionRef
+from order_system.domain.money import decimal_text, format_decimal
+from order_system.domain.order import Order, SubmissionRef
+from order_system.domain.progress import AttemptMade
+from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
-from order_system.domain.steps import UNDOS, Step
+from order_system.domain.steps import UNDOS, Effect, Step
 from order_system.domain.wording import so_many
 from order_system.infra import policy as infra_policy
 from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import check_answers, reaching_server
+from order_system.infra.temporal.executions import side_by_side
 from order_system.infra.temporal.workers import Workers
+from order_system.orders.details import Receipt, receipts_of
 from order_system.orders.in_book import stuck_undo
 from order_system.orders.on_server import TemporalOrderRuns, input_of
 from order_system.orders.status import OrderStatusReader
@@ -107,8 +118,8 @@ class WhatWaits:
             since = journal[UNDOS[step].effect].fenced_at if step else None
             if since and since < stuck_before:
                 waiting = WaitingOrder(row.order_id, None, row.batch, since)
-                concern = waiting.concern(ConcernKind.STUCK_UNDO, said.get(row.order_id, ""), step=step)
-                found.append(concern.model_copy(update={"amount": row.total, "currency": row.currency}))
+                reason, money = said.get(row.order_id, ""), {"amount": row.total, "currency": row.currency}
+                found.append(waiting.concern(ConcernKind.STUCK_UNDO, reason, step=step, **money))
         for order_id, refunds in (await self._book.refunds_under_way()).items():
             late = [each for each in refunds if each.asked_at < stuck_before]
             found += [await stuck_refund(None, order_id, each) for each in late]
@@ -196,18 +207,82 @@ _SEVERAL = {
 def sums_of(concerns: Iterable[Concern]) -> list[str]:
     """Return a text like `3 undos are stuck: 1,059.97 USD, 20.00 EUR` for each kind that has money in it, and
     the number of undelivered events. The money of an order counts once per kind."""
-    found: defaultdict[ConcernKind, list[Concern]] = defaultdict(list)
+    found, sums = defaultdict[ConcernKind, list[Concern]](list), list[str]()
     for concern in concerns:
         if concern.amount or concern.event_id:
             found[concern.kind].append(concern)
-    return [_sum(kind, each) for kind, each in found.items()]
+    for kind, those in found.items():
+        amounts = defaultdict[str | None, Decimal](Decimal)
+        for each in {(each.order_id, each.refund): each for each in those}.values():
+            if each.amount:
+                amounts[each.currency] += Decimal(each.amount)
+        money = ", ".join(format_decimal(amount, currency) for currency, amount in amounts.items())
+        many = so_many(len(those), kind, _SEVERAL.get(kind, kind))
+        sums.append(f"{many}: {money}" if money else many)
+    return sums
 
 
-def _sum(kind: ConcernKind, concerns: list[Concern]) -> str:
-    amounts: defaultdict[str | None, Decimal] = defaultdict(Decimal)
-    for each in {(each.order_id, each.refund): each for each in concerns}.values():
-        if each.amount:
-            amounts[each.currency] += Decimal(each.amount)
-    money = ", ".join(format_decimal(amount, currency) for currency, amount in amounts.items())
-    many = so_many(len(concerns), kind, _SEVERAL.get(kind, kind))
-    return f"{many}: {money}" if money else many
+TOLD_IN_FULL = 500
+"""How many orders get all particulars, from the first concern on. The others get only the amount."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    order: Order | None = None
+    receipts: Sequence[Receipt] = ()
+    attempts: Sequence[AttemptMade] = ()
+    answered: Sequence[AnswerRecord] = ()
+
+
+async def with_particulars(
+    concerns: Sequence[Concern], book: SqlOrderBook, runs: OrderRuns, links: ProviderLinks
+) -> list[Concern]:
+    """Return the same concerns with what is known of their orders. Raises the SDK's RPCError."""
+    of_orders = {each.order_id: each for each in concerns if each.order_id}
+    records = await book.find(list(of_orders))
+
+    async def look(order_id: str) -> _Look:
+        ref = ref_of(of_orders[order_id], records.get(order_id))
+        receipts: Sequence[Receipt] = ()
+        with suppress(NewerBook):  # an order whose journal we cannot read goes without receipts
+            receipts = receipts_of(ref, await book.journal(ref), links)
+        return _Look(await runs.order_of(ref), receipts, *await book.history(ref))
+
+    in_full = list(of_orders)[:TOLD_IN_FULL]
+    found = dict(zip(in_full, await side_by_side(look, in_full), strict=True))
+    return [
+        _told(each, records.get(each.order_id), found.get(each.order_id, _Look())) if each.order_id else each
+        for each in concerns
+    ]
+
+
+def ref_of(concern: Concern, record: SubmissionRecord | None) -> SubmissionRef:
+    """Return the book's submission; if the book has none yet, one with the workflow's run ID."""
+    if record is not None:
+        return record.ref
+    return SubmissionRef(order_id=concern.order_id or "", submission=concern.run_id or "", fingerprint="")
+
+
+def _told(concern: Concern, record: SubmissionRecord | None, look: _Look) -> Concern:
+    effects, activity = tuple(Effect), None
+    if concern.step and concern.kind in (ConcernKind.STUCK_UNDO, ConcernKind.STUCK_REFUND):
+        undo = UNDOS[concern.step]
+        effects, activity = undo.effects, "refund_part" if concern.refund else undo.activity
+    tried = [each for each in look.attempts if each.said and activity in (None, each.activity)]
+    told: dict[str, Any] = {
+        "customer": look.order and look.order.customer,
+        "receipts": tuple(each for each in look.receipts if each.effect in effects),
+        "tried": tried[-1] if tried else None,
+    }
+    bill = record if record and record.total is not None else look.order  # the book has none before payment
+    if concern.kind is ConcernKind.UNDELIVERED:  # it concerns no gateway and no money
+        told = {}
+    elif concern.refund:
+        submission = ref_of(concern, record).submission
+        told["key"] = idempotency_key(concern.order_id or "", submission, f"refund-{concern.refund}")
+    elif bill and bill.total is not None and bill.currency:
+        told |= {"amount": decimal_text(bill.total, bill.currency), "currency": bill.currency}
+    for answer in look.answered:
+        if answer.answer is AnsweredAs.TAKEN and answer.note == concern.matter:
+            told |= {"taken_by": answer.who, "taken_at": answer.at}
+    return concern.with_order(look.order, told)

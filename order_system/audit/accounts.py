@@ -12,10 +12,8 @@ from order_system.domain.gateways import (
     ReservationEntry,
     ShipmentEntry,
     Statement,
-    StockEntry,
 )
 from order_system.domain.ids import GATEWAY_CHECK, split_key
-from order_system.domain.journal import Journal
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, paid_already
 from order_system.domain.refunds import RefundState
@@ -28,6 +26,8 @@ class Account:
     journal: dict[Effect, JournalEntry]
     told: Set[Effect]
     """The effects that the world tells about. About all others its silence means nothing."""
+    completed: bool = False
+    """True if the submission is open in the book although its workflow has completed."""
     charges: list[ChargeEntry] = field(default_factory=list[ChargeEntry])
     authorisations: list[AuthorisationEntry] = field(default_factory=list[AuthorisationEntry])
     reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
@@ -163,23 +163,38 @@ class Books:
     """Order ID, submission, effect: those that any attempt has ever claimed."""
     strangers: list[str]
     """Keys that the world knows, of submissions that the book does not know."""
-    reservations: tuple[ReservationEntry, ...] | None
-    stock: tuple[StockEntry, ...] | None
-    """Both are None if the world does not tell."""
-    completed: Set[tuple[str, str]]
-    """Order ID, submission: those open in the book although their workflow has completed."""
+    statement: Statement
+
+
+_TOLD_BY_KEY = {
+    "authorisations": Effect.CHARGE,
+    "charges": Effect.CHARGE,
+    "reservations": Effect.RESERVE,
+    "shipments": Effect.LABEL,
+    "notices": Effect.NOTIFY,
+}
+"""The lists that statement and account have in common, by name, and whose key their entries have."""
 
 
 def draw_up(
     ledger: Ledger, statement: Statement, later: Ledger, completed: Set[tuple[str, str]] = frozenset()
 ) -> Books:
-    """Sort both by submission. Only claims and refunds are read from `later`, taken after the statement."""
-    accounts = {
-        _key_of(record): Account(record, journal, _told_of(journal, statement))
-        for record, journal in ledger.entries
-    }
-    for account in accounts.values():
-        _count_refunds(account, ledger, later)
+    """Sort both by submission. Only claims and refunds are read from `later`, taken after the statement.
+    `completed` has order ID and submission of those open in the book whose workflow has completed."""
+    accounts: dict[tuple[str, str], Account] = {}
+    for record, journal in ledger.entries:
+        # A charge that is an authorisation may not be part of what the statement tells.
+        authorised_alone = Effect.CAPTURE in journal and statement.authorisations is None
+        told = statement.told - {Effect.CHARGE} if authorised_alone else statement.told
+        key = _key_of(record)
+        accounts[key] = Account(record, journal, told, key in completed)
+        if not accounts[key].undone:  # also one that was fulfilled only since the ledger was taken
+            done, asked = (each.refunds.get(key[0], ()) for each in (ledger, later))
+            refunded = (each.amount for each in done if each.state is RefundState.REFUNDED)
+            accounts[key].refunds_done = sum(refunded)
+            accounts[key].refunds_asked = sum(
+                each.amount for each in asked if each.state is not RefundState.REFUSED
+            )
     claims = {
         (*_key_of(record), effect)
         for record, journal in (*ledger.entries, *later.entries)
@@ -197,37 +212,17 @@ def draw_up(
             strangers.append(key)
         return account
 
-    for authorisation in statement.authorisations or ():
-        if account := account_of(authorisation.key, Effect.CHARGE):
-            account.authorisations.append(authorisation)
-    for charge in statement.charges or ():
-        if account := account_of(charge.key, Effect.CHARGE):
-            account.charges.append(charge)
+    for name, effect in _TOLD_BY_KEY.items():
+        for entry in getattr(statement, name) or ():
+            key = entry.label_key if effect is Effect.LABEL else entry.key
+            if account := account_of(key, effect):
+                getattr(account, name).append(entry)
     payments = {payment.reference: payment for payment in statement.payments}
     refunds = {payment.reference: payment.refunded for payment in statement.payments}
     # Those last of whose refunds the world may not know: they must not take the refunds of others.
     for account in sorted(accounts.values(), key=lambda each: each.refunds_asked - each.refunds_done):
         _count_as_charge(account, payments, refunds)
-    for reservation in statement.reservations or ():
-        if account := account_of(reservation.key, Effect.RESERVE):
-            account.reservations.append(reservation)
-    for shipment in statement.shipments or ():
-        if account := account_of(shipment.label_key, Effect.LABEL):
-            account.shipments.append(shipment)
-    for notice in statement.notices or ():
-        if account := account_of(notice.key, Effect.NOTIFY):
-            account.notices.append(notice)
-    return Books(
-        list(accounts.values()), claims, strangers, statement.reservations, statement.stock, completed
-    )
-
-
-def _count_refunds(account: Account, ledger: Ledger, later: Ledger) -> None:
-    """Count the refunds of an order, also if it was fulfilled only since the ledger was taken."""
-    order_id = account.record.ref.order_id
-    done, asked = (() if account.undone else each.refunds.get(order_id, ()) for each in (ledger, later))
-    account.refunds_done = sum(each.amount for each in done if each.state is RefundState.REFUNDED)
-    account.refunds_asked = sum(each.amount for each in asked if each.state is not RefundState.REFUSED)
+    return Books(list(accounts.values()), claims, strangers, statement)
 
 
 def _count_as_charge(
@@ -245,12 +240,6 @@ def _count_as_charge(
         account.charges.append(ChargeEntry(key, min(payment.amount, receipt.amount), refunded))
     elif receipt.captured_elsewhere is CapturedElsewhere.AT_ITS_WORD:
         account.charges.append(ChargeEntry(key, receipt.amount, 0))
-
-
-def _told_of(journal: Journal, statement: Statement) -> Set[Effect]:
-    """Return what the statement tells about. A charge that is an authorisation may not be part of that."""
-    authorised_alone = Effect.CAPTURE in journal and statement.authorisations is None
-    return statement.told - {Effect.CHARGE} if authorised_alone else statement.told
 
 
 def _key_of(record: SubmissionRecord) -> tuple[str, str]:

@@ -5,13 +5,14 @@ one may move on meanwhile, and nothing that is legal on the way counts as broken
 
 from collections import Counter
 from collections.abc import Iterator, Set
+from typing import TypeVar
 
 from pydantic import computed_field
 
 from order_system.audit.accounts import Books, draw_up
 from order_system.audit.cures import CURES
 from order_system.audit.invariants import COMPLETED, INVARIANTS
-from order_system.domain.book import EffectState, JournalEntry, Ledger, OrderBook, SubmissionStatus
+from order_system.domain.book import EffectState, Ledger, OrderBook, SubmissionStatus
 from order_system.domain.gateways import Statement, StatementOfAccounts
 from order_system.domain.order import Wire
 from order_system.domain.reconciliation import OrderRuns
@@ -19,6 +20,7 @@ from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Effect
 from order_system.domain.wording import Timestamp
 
+Listed = TypeVar("Listed", bound="UnsettledEffect")
 Submission = tuple[str, str]
 """Order ID, submission."""
 
@@ -131,13 +133,8 @@ def audit(
             for account in books.accounts
             if account.record.status is SubmissionStatus.OPEN
         ),
-        in_doubt=tuple(effect for effect, _ in _effects_in(EffectState.IN_DOUBT, books)),
-        handled=tuple(
-            HandledEffect(
-                **effect.model_dump(), by=entry.handled_by, at=entry.undo_ended_at, note=entry.handled_note
-            )
-            for effect, entry in _effects_in(EffectState.HANDLED, books)
-        ),
+        in_doubt=tuple(_effects_in(EffectState.IN_DOUBT, books, UnsettledEffect)),
+        handled=tuple(_effects_in(EffectState.HANDLED, books, HandledEffect)),
         refunds=tuple(
             f"{order_id}: {each}"
             for order_id, found in ledger.refunds.items()
@@ -150,17 +147,14 @@ def audit(
     )
 
 
-def _effects_in(state: EffectState, books: Books) -> Iterator[tuple[UnsettledEffect, JournalEntry]]:
+def _effects_in(state: EffectState, books: Books, kind: type[Listed]) -> Iterator[Listed]:
     for account in books.accounts:
         for effect, entry in account.journal.items():
             if entry.state is state:
-                found = UnsettledEffect(
-                    order_id=account.record.ref.order_id,
-                    submission=account.record.ref.submission,
-                    effect=effect,
-                    in_world=account.happened(effect) > 0 if effect in account.told else None,
-                )
-                yield found, entry
+                in_world = account.happened(effect) > 0 if effect in account.told else None
+                told = {**account.record.ref.model_dump(), "effect": effect, "in_world": in_world}
+                by_hand = {"by": entry.handled_by, "at": entry.undo_ended_at, "note": entry.handled_note}
+                yield kind.model_validate(told | by_hand)
 
 
 def _count_effects(statement: Statement, books: Books) -> dict[str, int]:

@@ -47,9 +47,11 @@ async def samples(
     as_json: Json = False,
 ) -> int:
     """Submit sample orders under the next free numbers and watch them."""
-    from order_system.cli.orders.samples import run_samples  # noqa: PLC0415 - as all commands
+    from order_system.cli.orders.samples import Screen, run_samples  # noqa: PLC0415 - as all commands
 
-    return await run_samples(embedded=embedded, keep=keep, scenario=scenario, strict=strict, as_json=as_json)
+    return await run_samples(
+        embedded=embedded, keep=keep, scenario=scenario, strict=strict, screen=Screen(as_json)
+    )
 
 
 _COMMANDS = {
@@ -61,8 +63,8 @@ _COMMANDS = {
     "orders.listing:orders": "List orders, and find them. Needs no Temporal server; one that runs tells what "
     "waits for a person.",
     "orders.children:children": "List the child workflows of a batch or an order.",
-    "orders.forget:forget": "Delete what tells of the customers of closed orders.",
-    "batches.listing:batches": "List batches, the newest first, each once with its newest run.",
+    "attention.answers:forget": "Delete what tells of the customers of closed orders.",
+    "batches.commands:batches": "List batches, the newest first, each once with its newest run.",
     "attention.listing:attention": "List what waits for a person, with the commands that answer it.",
     "attention.answers:take": "Take on what these orders wait for, so that others know who is on it.",
     "attention.answers:resolve": "Answer an undo that is stuck: try it again now, or say that it was handled "
@@ -123,16 +125,13 @@ def _in_plain_words(misuse: CycloptsError) -> str:
         return f"Options come after the command: {PROGRAM} {tokens[0]} ... and then the options."
     if tokens[0] == "compare":
         return "compare needs the folder `examples`: run starter.py in a clone."
-    return f'Unknown command "{tokens[0]}". {_suggestion(tokens[0])}'
-
-
-def _suggestion(unknown: str) -> str:
-    """Suggest a command by the names alone, since cyclopts would load every command for that."""
+    # By the names alone: to suggest one, cyclopts would load every command.
     names = sorted(name for name in app if not name.startswith("-"))
-    near = get_close_matches(unknown.lower(), names, n=1, cutoff=0.7)
-    if not near and any(map(str.isdigit, unknown)):  # most order IDs have a digit
-        near = [f"status {unknown}"]
-    return f'Did you mean "{near[0]}"?' if near else f"Available commands: {', '.join(names)}."
+    near = get_close_matches(tokens[0].lower(), names, n=1, cutoff=0.7)
+    if not near and any(map(str.isdigit, tokens[0])):  # most order IDs have a digit
+        near = [f"status {tokens[0]}"]
+    suggestion = f'Did you mean "{near[0]}"?' if near else f"Available commands: {', '.join(names)}."
+    return f'Unknown command "{tokens[0]}". {suggestion}'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

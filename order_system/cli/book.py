@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from rich.console import group
 from rich.text import Text
 
-from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffect, audit_now
+from order_system.audit.report import AuditReport, UnsettledEffect, audit_now
 from order_system.bootstrap import migrate_database, open_order_system
-from order_system.cli.options import ATTENTION, CLEAN, Json
-from order_system.cli.screen import Screen
+from order_system.cli.options import ATTENTION, CLEAN
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured
 from order_system.domain.errors import ServerUnreachable
 from order_system.infra.process import STARTER
@@ -20,8 +20,7 @@ MAX_VIOLATIONS = 10
 """The most violations shown of each check; `--json` has them all."""
 
 
-async def audit(*, as_json: Json = False) -> int:
-    screen = Screen(as_json=as_json)
+async def audit(*, screen: Screen = PEOPLE) -> int:
     async with open_order_system(configured()) as system:
         runs = None
         try:
@@ -37,9 +36,9 @@ async def audit(*, as_json: Json = False) -> int:
     return CLEAN if report.clean else ATTENTION
 
 
-async def migrate(*, as_json: Json = False) -> int:
+async def migrate(*, screen: Screen = PEOPLE) -> int:
     database = await migrate_database(configured())
-    Screen(as_json=as_json).answer({"database": database}, f"{database} is up to date")
+    screen.answer({"database": database}, f"{database} is up to date")
     return CLEAN
 
 
@@ -63,7 +62,10 @@ def audit_view(report: AuditReport) -> Iterator[Text]:
         yield Text(f"open since {submission.opened_at:%Y-%m-%d %H:%M:%S} UTC: {submission.order_id}")
     for effect in report.in_doubt:
         yield Text(f"in doubt: {_by_the_world(effect)}")
-    yield from map(_by_hand, report.handled)
+    for effect in report.handled:
+        when = f" at {effect.at:%Y-%m-%d %H:%M:%S} UTC" if effect.at else ""
+        who_and_why = f" by {effect.by or 'somebody'}{when}{f': {effect.note}' if effect.note else ''}"
+        yield Text(f"handled{who_and_why} ({_by_the_world(effect)})")
     yield from map(Text, report.refunds)
     if report.open_submissions or report.in_doubt:
         yield Text(
@@ -72,12 +74,6 @@ def audit_view(report: AuditReport) -> Iterator[Text]:
     broken = sum(not check.holds for check in report.checks)
     result = "clean: book and world agree" if report.clean else f"BROKEN: {broken} of {len(report.checks)}"
     yield Text(result, style="bold green" if report.clean else "bold red")
-
-
-def _by_hand(effect: HandledEffect) -> Text:
-    when = f" at {effect.at:%Y-%m-%d %H:%M:%S} UTC" if effect.at else ""
-    who_and_why = f" by {effect.by or 'somebody'}{when}{f': {effect.note}' if effect.note else ''}"
-    return Text(f"handled{who_and_why} ({_by_the_world(effect)})")
 
 
 def _by_the_world(effect: UnsettledEffect) -> str:

@@ -101,12 +101,10 @@ async def until_interrupted(work: Awaitable[object] | None = None) -> None:
 def dying_at_once() -> Generator[None]:
     """Let signals end the program at once, as they end any other. This is for a read that blocks the event
     loop, which notices no signal then."""
-    before = [
-        (signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler)),
-        (signal.SIGTERM, signal.signal(signal.SIGTERM, signal.SIG_DFL)),
-    ]
+    at_once = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in at_once.items()}
     try:
         yield
     finally:
-        for number, handler in before:
+        for number, handler in before.items():
             signal.signal(number, handler)

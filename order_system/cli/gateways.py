@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Group
+from rich.table import Column
 from rich.text import Text
 
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import ATTENTION, CLEAN, Json
-from order_system.cli.screen import Screen
+from order_system.cli.options import ATTENTION, CLEAN
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured
 from order_system.cli.tables import FittingTable
 from order_system.gateways.loading import Port, chosen, find_factory, names_of, own_settings
@@ -19,13 +20,14 @@ from order_system.testing.checking import CheckedPort, Finding, Verdict, check
 from order_system.testing.playing import Options
 
 gateways = App(name="gateways", help_epilogue=MORE_HELP)
+_STYLES = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
 
 
 @gateways.default
-def listing(*, as_json: Json = False) -> int:
+def listing(*, screen: Screen = PEOPLE) -> int:
     settings = configured()
     ports = [_port(port, name) for port, name in (dict.fromkeys(Port) | chosen(settings)).items()]
-    Screen(as_json=as_json).answer(ports, _table(ports))
+    screen.answer(ports, _table(ports))
     return CLEAN
 
 
@@ -36,7 +38,7 @@ async def check_promises(
     *,
     seed: Annotated[int, Parameter(help="Another one cuts calls off at other moments.")] = 0,
     options: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008 - it is frozen
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Play every promise of a gateway. THIS IS REAL: use your provider's sandbox.
 
@@ -44,11 +46,11 @@ async def check_promises(
     which it refunds or voids. Likewise it reserves, ships and sends. All its order IDs begin with
     GATEWAY-CHECK. Exit code 1: a promise is broken."""
     configured()
-    screen = Screen(as_json=as_json)
 
     def found(finding: Finding) -> None:
-        if not as_json:
-            screen.answer(None, Group(_view(finding)))
+        told = Text(str(finding), no_wrap=True, overflow="ignore")
+        told.stylize(_STYLES[finding.verdict], 0, len(str(finding).partition("\n")[0]))
+        screen.show(Group(told))
 
     with screen.updating() as show:
         # Without words, a pipe carries the findings alone.
@@ -61,13 +63,6 @@ async def check_promises(
         told += "; begin with the first that is broken, others may follow from it"
     screen.answer([asdict(finding) for finding in findings], told)
     return ATTENTION if counts[Verdict.BROKEN] else CLEAN
-
-
-def _view(finding: Finding) -> Text:
-    styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
-    told = Text(str(finding), no_wrap=True, overflow="ignore")
-    told.stylize(styles[finding.verdict], 0, len(str(finding).partition("\n")[0]))
-    return told
 
 
 def _port(port: Port, name: str | None) -> dict[str, Any]:
@@ -84,9 +79,7 @@ def _port(port: Port, name: str | None) -> dict[str, Any]:
 
 
 def _table(ports: list[dict[str, Any]]) -> FittingTable:
-    table = FittingTable(header_style="bold")
-    for column in ("Setting", "In place", "There are"):
-        table.add_column(column, overflow="fold")
+    table = FittingTable(*(Column(title, overflow="fold") for title in ("Setting", "In place", "There are")))
     for port in ports:
         name = port["in_place"] or Text("none: the audit cannot compare", style="yellow")
         there_are = [", ".join(port["there_are"]), *map(": ".join, port["to_install"].items())]

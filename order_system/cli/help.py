@@ -37,7 +37,9 @@ def epilogue_of(command: str) -> str:
 def _settings() -> str:
     lines: list[str] = []
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, PydanticUndefined) else f" [{_shown(field.default)}]"
+        value = cast("tuple[str, ...] | str | int | None", field.default)
+        shown = ",".join(value) if isinstance(value, tuple) else value
+        default = "" if value in (None, PydanticUndefined) else f" [{shown}]"
         lines.append(f"  {PREFIX}{name.upper()}")
         lines += textwrap.wrap(
             f"{field.description}{default}",
@@ -47,10 +49,6 @@ def _settings() -> str:
             break_on_hyphens=False,
         )
     return "\n".join(lines)
-
-
-def _shown(default: object) -> str:
-    return ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else str(default)
 
 
 ENVIRONMENT = f"\n\n{text_of('environment')}\n{_settings()}"

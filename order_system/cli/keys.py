@@ -8,8 +8,8 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import CLEAN, Embedded, Json
-from order_system.cli.screen import Screen
+from order_system.cli.options import CLEAN, Embedded
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidUsage
 from order_system.infra import policy
@@ -28,7 +28,7 @@ keys = App(name="keys", help_epilogue=MORE_HELP)
 
 
 @keys.default
-async def listed(*, as_json: Json = False) -> int:
+async def listed(*, screen: Screen = PEOPLE) -> int:
     """List them, the newest last; the keys themselves are never shown."""
     if not isinstance(ring := open_ring(load_settings()), Keys):
         raise InvalidUsage("ORDER_KEYS names no keys that could be listed")
@@ -37,7 +37,7 @@ async def listed(*, as_json: Json = False) -> int:
         begins = f", from {key.seals_from:%Y-%m-%d %H:%M} UTC" if key.seals_from else ""
         lines.append(f"{key.id}{begins}{', seals now' if key == sealing else ''}")
     rows = [{**_document(key), "seals": key == sealing} for key in ring.all()]
-    Screen(as_json=as_json).answer({"keys": rows}, "\n".join(lines))
+    screen.answer({"keys": rows}, "\n".join(lines))
     return CLEAN
 
 
@@ -46,7 +46,7 @@ async def new(
     key_id: Annotated[str | None, Parameter(help="Its ID; by default this month, or the time.")] = None,
     /,
     *,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Make a key in the file that ORDER_KEYS names. It seals from now on, or from when its ID says."""
     configured()
@@ -55,7 +55,7 @@ async def new(
     except (OSError, ValueError) as refused:
         raise InvalidUsage(f"no key is made: {refused}") from None
     note("add key", key.id, "is there")
-    Screen(as_json=as_json).answer(_document(key), f"key {key.id} is there")
+    screen.answer(_document(key), f"key {key.id} is there")
     return CLEAN
 
 
@@ -65,11 +65,11 @@ async def retire(
     /,
     *,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Destroy a key for good: nobody can ever read again what it has sealed. While something that is open on
     the Temporal server needs the key, this is refused, and names what needs it."""
-    file, screen = key_file(), Screen(as_json=as_json)
+    file = key_file()
     if key_id not in [key.id for key in file.all()]:
         raise InvalidUsage(f"there is no key {key_id} in the file; `{STARTER} keys` lists them")
     if (seals := file.sealing()).id == key_id:
@@ -100,7 +100,7 @@ async def web_key(
     days: Annotated[
         int, Parameter(help="How long it is good; by default 90.", validator=Number(gte=1, lte=3650))
     ] = 90,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     last_day = (datetime.now(UTC) + timedelta(days=days)).date()
     try:
@@ -108,7 +108,7 @@ async def web_key(
     except ValueError:
         raise InvalidUsage(f"--name {name}: letters, digits, '.', '_' and '-', 64 at most") from None
     for_whom = f"secret, for its holder, shown this once:\n{secret}\n\nentry, for ORDER_WEB_KEYS:\n{entry}"
-    Screen(as_json=as_json).answer({"secret": secret, "entry": entry}, for_whom)
+    screen.answer({"secret": secret, "entry": entry}, for_whom)
     return CLEAN
 
 

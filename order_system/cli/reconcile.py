@@ -6,8 +6,8 @@ from rich.console import RenderableType, group
 from rich.table import Column
 from rich.text import Text
 
-from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
-from order_system.cli.screen import Screen
+from order_system.cli.options import ATTENTION, CLEAN, Embedded
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, open_session
 from order_system.cli.tables import FittingTable
 from order_system.domain.errors import ReconciliationFailed
@@ -17,8 +17,7 @@ from order_system.infra.changes import note
 from order_system.infra.process import STARTER
 
 
-async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int:
-    screen = Screen(as_json=as_json)
+async def reconcile(*, embedded: Embedded = False, screen: Screen = PEOPLE) -> int:
     async with open_session(configured(), screen, embedded=embedded) as session:
         reconciler = session.system.reconciler(session.temporal)
         try:
@@ -40,7 +39,7 @@ async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int
 def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
     """Show people a row for each order that the reconciler handled, and a line that sums up."""
     columns = (Column("Order", no_wrap=True), Column("What became of it", no_wrap=True))
-    table = FittingTable(*columns, Column("Detail", overflow="fold"), header_style="bold")
+    table = FittingTable(*columns, Column("Detail", overflow="fold"))
     for name, style, tally in _kinds(report):
         for found in tally.orders:
             table.add_row(found.order_id, Text(name, style=style), found.detail)

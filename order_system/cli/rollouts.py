@@ -9,8 +9,8 @@ from rich.text import Text
 
 from order_system.audit.report import audit_now
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import ATTENTION, CLEAN, Json
-from order_system.cli.screen import Screen
+from order_system.cli.options import ATTENTION, CLEAN
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidUsage
 from order_system.infra.changes import note
@@ -25,12 +25,12 @@ From = Annotated[str | None, Parameter(name="--from", help="A build ID: all that
 
 
 @rollout.command
-async def check(*, as_json: Json = False) -> int:
+async def check(*, screen: Screen = PEOPLE) -> int:
     """Tell whether this build may go on. Run it from the build's own code, before each ramp. Exit code 1: no.
 
     It replays every open workflow, audits the order book, and compares the orders that the build has run with
     those of others. It changes nothing."""
-    version, screen = this_version(), Screen(as_json=as_json)
+    version = this_version()
     async with open_session(configured(), screen) as session, reaching_server():
         system, gate = session.system, Gate(session.temporal, session.system.task_queue, in_full(version))
         with screen.waiting("auditing"):
@@ -43,13 +43,12 @@ async def check(*, as_json: Json = False) -> int:
 
 
 @rollout.command
-async def move(*, of_build: From = None, as_json: Json = False) -> int:
+async def move(*, of_build: From = None, screen: Screen = PEOPLE) -> int:
     """Take held and stuck orders to this build, with their children, and their batch. Safe to repeat.
 
     Run it from the build's own code: each is replayed first. Exit code 1: something was not moved."""
     if (version := this_version()) is None:
         raise InvalidUsage(f"set {NAME} and {BUILD}: they name the version to move to")
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen) as session:
         with screen.waiting("replaying, and moving what replays"):
             came = await Mover(session.temporal, session.attention, version).move(of_build)

@@ -7,16 +7,19 @@ import sys
 import time
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from cyclopts import Parameter
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from order_system.cli.options import Json
 from order_system.domain.errors import InvalidUsage
 from order_system.infra import policy
 
@@ -30,13 +33,13 @@ Item = TypeVar("Item", bound=BaseModel)
 Answer = TypeVar("Answer")
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
 class Screen:
-    """The output of one command. With `as_json`, stdout has one JSON document and nothing else."""
+    """The output of one command, chosen by its option `--json`: then stdout has one JSON document and nothing
+    else."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self.as_json = as_json
-        self._out = _console(stderr=False)
-        self._err = _console(stderr=True)
+    as_json: Json = False
 
     @property
     def has_a_person(self) -> bool:
@@ -48,8 +51,11 @@ class Screen:
         if self.as_json:
             sys.stdout.write(json.dumps(document, indent=2) + "\n")
             sys.stdout.flush()
-            return
-        for renderable in people:
+        self.show(*people)
+
+    def show(self, *people: RenderableType) -> None:
+        """Print the result of a command for people; with JSON nothing."""
+        for renderable in () if self.as_json else people:
             # Not cropped: a line that does not wrap is meant to be copied as a whole.
             self._out.print(renderable, crop=False)
 
@@ -135,9 +141,20 @@ class Screen:
         return max(1, self._beside.height - 1)
 
     @property
+    def _out(self) -> Console:
+        return _console(stderr=False)
+
+    @property
+    def _err(self) -> Console:
+        return _console(stderr=True)
+
+    @property
     def _beside(self) -> Console:
         """Where all that is no result goes: with JSON, stderr."""
         return self._err if self.as_json else self._out
+
+
+PEOPLE = Screen()
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from cyclopts.validators import Number
 from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
 from order_system.cli.options import CLEAN, Embedded
-from order_system.cli.screen import Screen
+from order_system.cli.screen import PEOPLE
 from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidSettings, InvalidUsage
 from order_system.gateways.loading import Port
 from order_system.infra.process import STARTER, load_extra
-from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_settings
+from order_system.infra.settings import PREFIX, SIMULATED, load_settings
 from order_system.infra.web_keys import is_loopback
 
 log = structlog.stdlib.get_logger(__name__)
@@ -36,7 +36,7 @@ async def serve(
     embedded: Embedded = False,
 ) -> int:
     web = load_extra("order_system.web.app", "web", "`serve` is asked for")
-    settings, screen = configured(lives_long=True), Screen(as_json=False)
+    settings, screen = configured(lives_long=True), PEOPLE
     host = settings.web_host if host is None else host
     if settings.web_keys is None and not is_loopback(host):
         raise InvalidSettings(
@@ -54,7 +54,9 @@ async def serve(
             # An embedded worker watches already.
             watching = contextlib.nullcontext() if session.embedded else system.watching(temporal)
             async with web.serving_pages(system, temporal, session.ui_url, listener), watching:
-                screen.say(_where(listener, settings))
+                alone = "for this machine alone: without ORDER_WEB_KEYS everybody on it is an operator"
+                whom = alone if settings.web_keys is None else "with a key of ORDER_WEB_KEYS"
+                screen.say(f"pages and API at {url_of(listener)}, {whom}")
                 await until_interrupted()
     return CLEAN
 
@@ -76,13 +78,6 @@ def listening(host: str, port: int) -> Generator[socket.socket]:
         except OSError as failure:
             raise InvalidUsage(f"{host}:{port} cannot be bound: {failure.strerror}; see --port") from None
         yield listener
-
-
-def _where(listener: socket.socket, settings: Settings) -> str:
-    url = f"pages and API at {url_of(listener)}"
-    if settings.web_keys is None:
-        return f"{url}, for this machine alone: without ORDER_WEB_KEYS everybody on it is an operator"
-    return f"{url}, with a key of ORDER_WEB_KEYS"
 
 
 def url_of(listener: socket.socket) -> str:
@@ -113,6 +108,6 @@ async def simulate(
             web.serving(gateways.create_app(system.world, secret), listener),
         ):
             whom = "signed requests" if secret else "this machine alone"
-            Screen(as_json=False).say(f"simulated gateways at {url_of(listener)}, for {whom}")
+            PEOPLE.say(f"simulated gateways at {url_of(listener)}, for {whom}")
             await until_interrupted()
     return CLEAN

@@ -1,5 +1,7 @@
 """Tables for people, which fit terminals of any width."""
 
+from collections.abc import Iterable
+
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.padding import Padding
@@ -13,6 +15,9 @@ WRAPPED = 20
 class FittingTable(Table):
     """A table that shows each row as a block, its first cell above the others, if the columns do not fit."""
 
+    def __init__(self, *headers: Column | str, title: str | None = None) -> None:
+        super().__init__(*headers, title=title, title_style="bold", header_style="bold")
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         unlimited = options.update(max_width=10_000)
 
@@ -25,14 +30,16 @@ class FittingTable(Table):
             yield from super().__rich_console__(console, options)
             return
         if self.title:
-            yield Styled(self.title, self.title_style or "bold")
+            yield Styled(self.title, "bold")
         for first, *others in zip(*(column.cells for column in self.columns), strict=True):
             yield Styled(first, "bold")
-            yield Padding(self._facts(others), (0, 0, 0, 2), expand=False)
+            told = zip(self.columns[1:], others, strict=True)
+            yield facts_of((column.header, cell) for column, cell in told if str(cell))
 
-    def _facts(self, cells: list[RenderableType]) -> Table:
-        facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))
-        for column, cell in zip(self.columns[1:], cells, strict=True):
-            if str(cell):
-                facts.add_row(column.header, cell)
-        return facts
+
+def facts_of(told: Iterable[tuple[RenderableType, RenderableType]]) -> Padding:
+    """Return names and texts as an indented block; long texts wrap beside their names."""
+    facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))
+    for name, text in told:
+        facts.add_row(name, text)
+    return Padding(facts, (0, 0, 0, 2), expand=False)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from rich.console import RenderableType, group
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from rich.tree import Tree
 
@@ -19,25 +19,25 @@ from order_system.domain.progress import OrderProgress, StepProgress, StepState,
 from order_system.domain.steps import Step
 from order_system.domain.wording import in_time, time_between
 
-STATUS_STYLE = {
-    OrderStatus.RUNNING: "cyan",
-    OrderStatus.FULFILLED: "green",
-    OrderStatus.FAILED: "red",
-    OrderStatus.CANCELLED: "yellow",
-    OrderStatus.NEEDS_ATTENTION: "bold magenta",
-    OrderStatus.TERMINATED: "bold magenta",
+_OF_COLOURS = {
+    "cyan": ("running", "left_out"),
+    "green": ("fulfilled", "completed"),
+    "red": ("failed", "timed_out", "rejected", "invalid"),
+    "yellow": ("cancelled", "conflicting", "duplicate"),
+    "bold magenta": ("needs_attention", "needing_attention", "terminated"),
+    "dim": ("pending", "skipped"),
 }
-_WRONG = ("✗", "red")
-_MARKS = {
-    StepState.PENDING: ("·", "dim"),
-    StepState.SKIPPED: ("-", "dim"),
-    StepState.RUNNING: ("▸", "cyan"),
-    StepState.COMPLETED: ("✓", "green"),
-    StepState.CANCELLED: ("✗", "yellow"),
-}
+STYLES = {state: colour for colour, states in _OF_COLOURS.items() for state in states}
+"""The colour of each state of an order, a workflow, or a row of a file."""
+_MARKS = {StepState.PENDING: "·", StepState.SKIPPED: "-", StepState.RUNNING: "▸", StepState.COMPLETED: "✓"}
 _UNDO_MARKS = {UndoState.DONE: "↩", UndoState.PENDING: "↩", UndoState.HANDLED: "✓", UndoState.STUCK: "!"}
 _TREE_LINES = 1 + len(Step)
 _STEP_WIDTH = 1 + max(map(len, Step))
+
+
+def status_text(status: str, words: str = "") -> Text:
+    """Show a status in its colour, in these words or its own."""
+    return Text(words or status.replace("_", " "), style=STYLES.get(status.replace(" ", "_"), ""))
 
 
 # --- one order ------------------------------------------------------------------------------------
@@ -76,14 +76,14 @@ def headline(order: OrderProgress, now: datetime) -> Text:
 
 def _name_and_status(order: OrderProgress, now: datetime) -> Text:
     line = Text(order.order_id, style="bold", no_wrap=True, overflow="ellipsis")
-    line.append(f"  {order.status_words}", style=STATUS_STYLE[order.status])
+    line.append(f"  {order.status_words}", style=STYLES[order.status])
     if (taken := order.taken(now)) is not None:
         line.append(f"  {in_time(taken)}", style="dim")
     return line
 
 
 def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> Text:
-    mark, style = _MARKS.get(step.status, _WRONG)
+    mark, style = _MARKS.get(step.status, "✗"), STYLES[step.status]
     line = Text(f"{step.step:<{_STEP_WIDTH}}")
     line.append(f"{mark} {step.status.replace('_', ' '):<10}", style=style)
     running = step.status is StepState.RUNNING
@@ -137,19 +137,15 @@ def orders_picture(orders: Sequence[OrderProgress], now: datetime, *, rows: int)
         elif order.order_id in shown:
             yield headline(order, now)
     if several:
-        yield progress_line(orders)
-
-
-def progress_line(orders: Sequence[OrderProgress]) -> Table:
-    total, closed = len(orders), sum(order.status is not OrderStatus.RUNNING for order in orders)
-    line = Table.grid(padding=(0, 2))
-    line.add_row(f"{closed}/{total}", ProgressBar(total, closed, width=30), counts(orders))
-    return line
+        total, closed = len(orders), sum(order.status is not OrderStatus.RUNNING for order in orders)
+        line = Table.grid(padding=(0, 2))
+        line.add_row(f"{closed}/{total}", ProgressBar(total, closed, width=30), counts(orders))
+        yield line
 
 
 def counts(orders: Sequence[OrderProgress]) -> Text:
     parts = [
-        Text(f"{number} {status.replace('_', ' ')}", style=STATUS_STYLE[status])
+        status_text(status, f"{number} {status.replace('_', ' ')}")
         for status in OrderStatus
         if (number := sum(order.status is status for order in orders))
     ]
@@ -199,30 +195,21 @@ class OrderResult:
 
 
 def results_table(results: Sequence[OrderResult], now: datetime) -> FittingTable:
-    table = FittingTable(header_style="bold")
-    for column in ("Order", "Status", "Total"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("Result", overflow="fold")
-    table.add_column("Time", justify="right", no_wrap=True)
+    names = (Column(title, no_wrap=True) for title in ("Order", "Status", "Total"))
+    time = Column("Time", justify="right", no_wrap=True)
+    table = FittingTable(*names, Column("Result", overflow="fold"), time)
     for result in results:
         order = result.order
-        taken = order.taken(now)
+        taken, until = order.taken(now), order.held_until
+        held = [f"held until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"] if until else []
         table.add_row(
             order.order_id,
-            Text(order.status_words, style=STATUS_STYLE[order.status]),
+            status_text(order.status, order.status_words),
             result.total or "",
-            Text("\n".join([*result_lines(result), *_hold_and_note(order)])),
+            Text("\n".join([*result_lines(result), *held, *filter(None, [order.note])])),
             in_time(taken) if taken is not None else "",
         )
     return table
-
-
-def _hold_and_note(order: OrderProgress) -> Iterator[str]:
-    """Yield the hold and the note, for the table; the tree of an order shows them itself."""
-    if order.held_until:
-        yield f"held until {order.held_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if order.note:
-        yield order.note
 
 
 def result_lines(result: OrderResult) -> Iterator[str]:

@@ -8,8 +8,8 @@ from cyclopts import App, Parameter
 
 from order_system.bootstrap import receiver_of
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
-from order_system.cli.screen import Screen
+from order_system.cli.options import ATTENTION, CLEAN, Embedded
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain.errors import AnswerLost, InvalidUsage, ReceiverGone
 from order_system.domain.webhooks import Event, EventType
@@ -23,7 +23,7 @@ async def try_out(
     url: Annotated[str | None, Parameter(help="The receiver's, instead of ORDER_WEBHOOKS_URL.")] = None,
     /,
     *,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Send one signed event of type webhook.test, once, and say what comes back. Exit code 1: no 2xx."""
     configured()
@@ -36,7 +36,7 @@ async def try_out(
     except (AnswerLost, ReceiverGone) as failure:
         delivered, told = False, str(failure)
     document = {"event_id": event.id, "delivered": delivered, "told": told}
-    Screen(as_json=as_json).answer(document, f"{event.id}: {told}")
+    screen.answer(document, f"{event.id}: {told}")
     return CLEAN if delivered else ATTENTION
 
 
@@ -47,10 +47,9 @@ async def again(
     *,
     drop: Annotated[bool, Parameter(help="Give it up instead: it is never sent.")] = False,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Send an undelivered event once more, and retry it for as long as a new one."""
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         await session.attention.answer_event(event_id, again=not drop)
     told = "is dropped" if drop else "is sent again"

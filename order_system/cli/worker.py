@@ -54,16 +54,12 @@ def run_command(arguments: Sequence[str], serve: Callable[[int], int]) -> int:
 
 
 def _number_of(processes: str) -> int:
-    if processes == _ONE_A_CORE:
-        return min(_cores(), policy.PROCESSES_LIMIT)
+    if processes == _ONE_A_CORE:  # one that this process may use: a container or `taskset` may allow few
+        usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        return min(len(usable), policy.PROCESSES_LIMIT)
     if processes.isascii() and processes.isdecimal() and 1 <= int(processes) <= policy.PROCESSES_LIMIT:
         return int(processes)
     raise InvalidUsage(
         f"--processes {processes}: write a whole number from 1 to {policy.PROCESSES_LIMIT}, "
         f"or `{_ONE_A_CORE}` for one on each core."
     )
-
-
-def _cores() -> int:
-    """Count the cores that this process may use: a container or `taskset` may allow fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
@@ -21,8 +20,9 @@ from order_system.domain import search_attributes
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
 from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_id_in, order_workflow_id
+from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import NOT_SAID, Handling, Order
+from order_system.domain.order import NOT_SAID, Handling, Order, SubmissionRef
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.changes import noted
@@ -30,16 +30,19 @@ from order_system.infra.links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import (
     check_answers,
+    if_it_answers_soon,
     outlasting,
     reaching_server,
     says_there_is_none,
 )
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
-from order_system.orders.details import OrderDetails, details_of
+from order_system.intake.reader import order_document
+from order_system.orders.details import AS_LISTED, OrderDetails, receipts_of
 from order_system.orders.in_book import in_book_alone
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.refunds import Refunds
 from order_system.orders.relatives import Relatives
+from order_system.orders.timeline import timeline_of
 from workflows.order import OrderFulfillmentWorkflow
 
 _STARTED_BY = "started_by"
@@ -105,8 +108,9 @@ class OrderClient(Relatives):
         If it runs or is fulfilled, with the same content, nothing is started. If it failed, was cancelled or
         was terminated, it runs again, as a new submission. Raises OrderConflict if an order with this ID runs
         or is fulfilled with other content."""
-        if await self._fulfilled_before(order):
-            return SubmitResult(order.order_id, Submitted.FULFILLED)
+        fulfilled = SubmitResult(order.order_id, Submitted.FULFILLED)
+        if await self.check_content(order.order_id, order.fingerprint()):
+            return fulfilled
         ours = uuid.uuid4().hex
         async with reaching_server():
             try:
@@ -124,7 +128,13 @@ class OrderClient(Relatives):
                     rpc_timeout=policy.RPC,
                 )
             except WorkflowAlreadyStartedError:
-                return await self._completed_meanwhile(order)
+                # It has completed on the server: the book must know that by now.
+                if await self.check_content(order.order_id, order.fingerprint()):
+                    return fulfilled
+                raise OrderConflict(
+                    f"{order.order_id} is completed on the server but not in this order book: "
+                    "is ORDER_DATABASE_URL or ORDER_DATA_DIR the one that its worker used?"
+                ) from None
             # That run, and no newer one: it may have failed meanwhile, and another been submitted.
             run = self._temporal.get_workflow_handle(handle.id, run_id=handle.result_run_id)
             described = await run.describe(rpc_timeout=policy.RPC)
@@ -142,7 +152,7 @@ class OrderClient(Relatives):
 
     async def check_conflict(self, order: Order) -> None:
         """Raise the OrderConflict that `submit` would raise now. Starts nothing."""
-        if await self._fulfilled_before(order):
+        if await self.check_content(order.order_id, order.fingerprint()):
             return
         async with reaching_server():
             running = await describe(self._temporal, order_workflow_id(order.order_id))
@@ -179,8 +189,29 @@ class OrderClient(Relatives):
         return progress
 
     async def in_full(self, order: OrderProgress, known: OrderDetails | None = None) -> OrderDetails:
-        """Return the order with all its details, as `details_of` does."""
-        return await details_of(order, self._book, TemporalOrderRuns(self._temporal), self._links, known)
+        """Return the order in full. If no server answers, its contents are the `known`: they never change."""
+        ref = SubmissionRef(order_id=order.order_id, submission=order.submission or "", fingerprint="")
+        runs, journal = TemporalOrderRuns(self._temporal), await self._book.journal(ref)
+        attempts, answered = await self._book.history(ref)
+        contents = known.contents if known and known.submission == order.submission else None
+        until = None
+        async with if_it_answers_soon(self._temporal):
+            if contents is None and order.submission and (found := await runs.order_of(ref)):
+                contents = order_document(found)
+            if contents is not None and order.closed_at and (kept := (await runs.server()).retention):
+                until = order.closed_at + kept
+        listed = (await self._book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)).rows
+        same = [row.model_dump(include=AS_LISTED) for row in listed if row.submission == order.submission]
+        return OrderDetails(
+            **dict(order),
+            **(same[0] if same else {}),
+            timeline=timeline_of(order, journal, attempts),
+            contents=contents,
+            contents_until=until,
+            receipts=receipts_of(ref, journal, self._links),
+            attempts=tuple(attempts),
+            answered=tuple(answered),
+        )
 
     async def check_content(self, order_id: str, fingerprint: str) -> bool:
         """Return whether the order was fulfilled with the content of this fingerprint. Raises OrderConflict
@@ -227,7 +258,14 @@ class OrderClient(Relatives):
             )
         async with reaching_server():
             order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
-            if not await _request_cancel(order):
+            try:
+                await order.cancel(rpc_timeout=policy.RPC)
+                ended = (await order.describe(rpc_timeout=policy.RPC)).status
+            except RPCError as error:
+                if not says_there_is_none(error):
+                    raise
+                ended = WorkflowExecutionStatus.TERMINATED  # or in another way: before the cancel came
+            if ended is WorkflowExecutionStatus.TERMINATED:
                 return CancelAnswer.ALREADY_CLOSED, await self.status(order_id)
         # An order that is still held has not received the cancel yet.
         after = before
@@ -250,30 +288,6 @@ class OrderClient(Relatives):
         """Return the status of those orders that the book knows. A look-up that fails raises what the
         database raises; it never looks like "nothing exists"."""
         return {order_id: known.status for order_id, known in (await self._book.find(order_ids)).items()}
-
-    async def _fulfilled_before(self, order: Order) -> bool:
-        return await self.check_content(order.order_id, order.fingerprint())
-
-    async def _completed_meanwhile(self, order: Order) -> SubmitResult:
-        """Return the result for an order that has completed on the server: the book must know that by now."""
-        if await self._fulfilled_before(order):
-            return SubmitResult(order.order_id, Submitted.FULFILLED)
-        raise OrderConflict(
-            f"{order.order_id} is completed on the server but not in this order book: "
-            "is ORDER_DATABASE_URL or ORDER_DATA_DIR the one that its worker used?"
-        )
-
-
-async def _request_cancel(order: WorkflowHandle[Any, Any]) -> bool:
-    """Request the cancel. False if the order closed before the request arrived."""
-    try:
-        await order.cancel(rpc_timeout=policy.RPC)
-    except RPCError as error:
-        if not says_there_is_none(error):
-            raise
-        return False
-    description = await order.describe(rpc_timeout=policy.RPC)
-    return description.status is not WorkflowExecutionStatus.TERMINATED
 
 
 def _refuse_other_content(order: Order, memo: Mapping[str, object]) -> None:

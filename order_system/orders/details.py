@@ -3,26 +3,21 @@ and what people have answered."""
 
 from typing import Any
 
-from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.journal import Journal
-from order_system.domain.listing import OrderFilter
 from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import AttemptMade, OrderProgress
 from order_system.domain.steps import STEP_OF, Effect
 from order_system.domain.wording import Timestamp
 from order_system.infra.links import ProviderLinks
-from order_system.infra.temporal.connection import if_it_answers_soon
-from order_system.intake.reader import order_document
-from order_system.orders.on_server import TemporalOrderRuns
-from order_system.orders.timeline import Timeline, timeline_of
+from order_system.orders.timeline import Timeline
 
 _REFERENCES = ("charge_id", "label_id", "reservation_id", "tracking_number", "message_id")
 """The fields of receipts that hold the gateway's own ID, the most telling one first."""
 
-_AS_LISTED = {"batch", "total", "currency"}
+AS_LISTED = {"batch", "total", "currency"}
 
 
 class Receipt(Wire):
@@ -94,34 +89,3 @@ class OrderDetails(OrderProgress):
                 f"Temporal has forgotten what {self.order_id} holds: submit it with its contents"
             )
         return self.contents
-
-
-async def details_of(
-    order: OrderProgress,
-    book: SqlOrderBook,
-    runs: TemporalOrderRuns,
-    links: ProviderLinks,
-    known: OrderDetails | None = None,
-) -> OrderDetails:
-    """Return the order in full. If no server answers, its contents are those `known`: they never change."""
-    ref = SubmissionRef(order_id=order.order_id, submission=order.submission or "", fingerprint="")
-    journal, (attempts, answered) = await book.journal(ref), await book.history(ref)
-    contents = known.contents if known and known.submission == order.submission else None
-    until = None
-    async with if_it_answers_soon(runs.temporal):
-        if contents is None and order.submission and (found := await runs.order_of(ref)):
-            contents = order_document(found)
-        if contents is not None and order.closed_at and (kept := (await runs.server()).retention):
-            until = order.closed_at + kept
-    listed = (await book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)).rows
-    same = [row.model_dump(include=_AS_LISTED) for row in listed if row.submission == order.submission]
-    return OrderDetails(
-        **dict(order),
-        **(same[0] if same else {}),
-        timeline=timeline_of(order, journal, attempts),
-        contents=contents,
-        contents_until=until,
-        receipts=receipts_of(ref, journal, links),
-        attempts=tuple(attempts),
-        answered=tuple(answered),
-    )

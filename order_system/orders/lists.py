@@ -101,8 +101,9 @@ class OrderLists:
         """Remove accepted orders from the book whose workflows closed before they opened anything; return
         whether there were any. A row that runs and has no total is of an order that was only accepted."""
         accepted = [row for row in rows if row.status is OrderStatus.RUNNING and row.total is None]
-        running = await self._ids_where(_RUNNING_ORDERS, [row.order_id for row in accepted])
-        accepted = [row for row in accepted if row.order_id not in running]  # or visibility is late
+        running = await self._listed(_RUNNING_ORDERS, [row.order_id for row in accepted])
+        ids = {order_id_in(run.id) for run in running}
+        accepted = [row for row in accepted if row.order_id not in ids]  # or visibility is late
         if not accepted:
             return False
         async with if_it_answers_soon(self.temporal):
@@ -119,20 +120,31 @@ class OrderLists:
 
     async def _unnoted(self) -> list[OrderSummary]:
         """Return the orders that the server runs and the book does not know."""
-        running = await self._listed(_RUNNING_ORDERS, None, limit=PAGE_ROWS_LIMIT)
+        running = await self._listed(_RUNNING_ORDERS, PAGE_ROWS_LIMIT)
         orders = {order_id_in(execution.id): execution for execution in running}
         in_book = await self.book.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
-        known = {row.order_id: row for row in in_book.rows}
+        known, live = (
+            {row.order_id: row for row in in_book.rows},
+            (OrderStatus.RUNNING, OrderStatus.FULFILLED),
+        )
         return [
-            _summary(order_id, run)
+            OrderSummary(
+                order_id=order_id,
+                submission=run.run_id,
+                status=OrderStatus.RUNNING,
+                batch=run.typed_search_attributes.get(BATCH_NAME),
+                opened_at=run.start_time,
+            )
             for order_id, run in orders.items()
-            if order_id not in known or _is_older(known[order_id], run)
+            if (row := known.get(order_id)) is None
+            # The book only knows an earlier submission, which was not fulfilled.
+            or (row.status not in live and row.submission != run.run_id and row.opened_at < run.start_time)
         ]
 
     async def _unsettled(self, wanted: OrderFilter = EVERY_ORDER) -> tuple[OrderSummary, ...]:
         """Return the orders whose workflow was terminated or is gone, and that nobody has settled yet: those
         that the server lists as terminated, and those among the oldest open ones."""
-        cut_short = sorted(await self._ids_where(_CUT_SHORT, limit=WAITING_LISTED))
+        cut_short = sorted({order_id_in(run.id) for run in await self._listed(_CUT_SHORT, WAITING_LISTED)})
         is_open = replace(wanted, status=SubmissionStatus.OPEN, sort=Sort.OLDEST)
         open_ones = [
             await self.book.orders(each, limit=PAGE_ROWS_LIMIT)
@@ -166,7 +178,7 @@ class OrderLists:
         """Return the orders that need attention, WAITING_LISTED at most. Raises ServerUnreachable."""
         waiting = visibility.all_of(visibility.WAITING, f"FailedStep = '{step}'" if step else None)
         async with answering_soon(self.temporal):
-            found = await self._found(waiting, None, limit=WAITING_LISTED)
+            found = await self._found(waiting, WAITING_LISTED)
         return {order_id_in(run.id) for run in found}
 
     async def batch_orders(
@@ -206,27 +218,18 @@ class OrderLists:
         still_open = (record for record in lost if record.status is SubmissionStatus.OPEN)
         return {record.ref.order_id for record in still_open if here.has(record)}
 
-    async def _ids_where(
-        self, condition: str, order_ids: Sequence[str] | None = None, *, limit: int | None = None
-    ) -> set[str]:
-        """Return which of these orders, or of all, meet the condition. Empty if no server answers."""
-        listed = await self._listed(condition, order_ids, limit=limit)
-        return {order_id_in(run.id) for run in listed}
-
-    async def _listed(
-        self, condition: str | None, order_ids: Sequence[str] | None, *, limit: int | None = None
-    ) -> list[WorkflowExecution]:
+    async def _listed(self, condition: str, among: Sequence[str] | int) -> list[WorkflowExecution]:
+        """Return what `_found` does; nothing if no server answers."""
         async with if_it_answers_soon(self.temporal):
-            return await self._found(condition, order_ids, limit=limit)
+            return await self._found(condition, among)
         return []
 
-    async def _found(
-        self, condition: str | None, order_ids: Sequence[str] | None, *, limit: int | None = None
-    ) -> list[WorkflowExecution]:
-        if order_ids is not None and not order_ids:
+    async def _found(self, condition: str | None, among: Sequence[str] | int) -> list[WorkflowExecution]:
+        """Return the runs that meet the condition: those of the orders `among`, or so many of all."""
+        limit, ids = (among, None) if isinstance(among, int) else (None, map(order_workflow_id, among))
+        if not among:
             return []
-        among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
-        query = visibility.all_of(self._ours, condition, among)
+        query = visibility.all_of(self._ours, condition, ids and visibility.with_ids(ids))
         found = self.temporal.list_workflows(query, limit=limit, rpc_timeout=policy.WAITING_ASKED)
         return [run async for run in found]
 
@@ -264,19 +267,3 @@ def _status_on_server(newest: WorkflowExecution) -> OrderStatus:
         return OrderStatus.TERMINATED
     waits = newest.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
     return OrderStatus.NEEDS_ATTENTION if waits else OrderStatus.RUNNING
-
-
-def _is_older(known: OrderSummary, run: WorkflowExecution) -> bool:
-    """Return whether the book only knows an earlier submission of the order, which was not fulfilled."""
-    live = known.status in (OrderStatus.RUNNING, OrderStatus.FULFILLED)
-    return not live and known.submission != run.run_id and known.opened_at < run.start_time
-
-
-def _summary(order_id: str, run: WorkflowExecution) -> OrderSummary:
-    return OrderSummary(
-        order_id=order_id,
-        submission=run.run_id,
-        status=OrderStatus.RUNNING,
-        batch=run.typed_search_attributes.get(BATCH_NAME),
-        opened_at=run.start_time,
-    )

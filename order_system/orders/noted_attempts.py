@@ -48,7 +48,11 @@ class NotesAttempts(AroundActivities):
             number, began_at = attempt_number(), started_at(request)
             ended_at = began_at + timedelta(seconds=time.monotonic() - began)
             if failure is not None:
-                await self._keep_private(request, ref)
+                # A provider may name the customer although this call did not: a carrier does if a void fails.
+                keep_private(request)
+                with suppress(Exception):
+                    async with asyncio.timeout(policy.ATTEMPT_NOTED.total_seconds()):
+                        keep_private(await self._runs.order_of(ref) or request)
             made = AttemptMade(
                 activity=info.activity_type,
                 number=number,
@@ -60,13 +64,6 @@ class NotesAttempts(AroundActivities):
             )
             async with asyncio.timeout(policy.ATTEMPT_NOTED.total_seconds()):
                 await self._book.note_attempt(ref, made)
-
-    async def _keep_private(self, request: Any, ref: SubmissionRef) -> None:
-        """A provider may name the customer although this call did not, as a carrier does if a void fails."""
-        keep_private(request)
-        with suppress(Exception):
-            async with asyncio.timeout(policy.ATTEMPT_NOTED.total_seconds()):
-                keep_private(await self._runs.order_of(ref) or request)
 
 
 def _in_words(failure: BaseException) -> str:

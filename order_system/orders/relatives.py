@@ -16,7 +16,7 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.domain import ids
 from order_system.domain.batch import Fate
 from order_system.domain.errors import InvalidUsage, UnknownBatch, UnknownOrder, UnknownWorkflow
-from order_system.domain.listing import PAGE_ROWS_LIMIT, BatchOrder, LineStatus
+from order_system.domain.listing import PAGE_ROWS_LIMIT, LineStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import StepState
 from order_system.domain.steps import Step
@@ -32,19 +32,19 @@ from workflows.registry import CHILDREN
 _STATES = {LineStatus.FULFILLED: WorkflowState.COMPLETED, LineStatus.NEEDS_ATTENTION: WorkflowState.RUNNING}
 """The state of an order's workflow by the order's status, where the two have different names."""
 
-_OTHER_WORDS = {"fulfilled": WorkflowState.COMPLETED, "canceled": WorkflowState.CANCELED}
+_STATES_CALLED = {each.value: each for each in WorkflowState} | {
+    "fulfilled": WorkflowState.COMPLETED,
+    "canceled": WorkflowState.CANCELED,
+}
 
 
 def state_called(word: str) -> WorkflowState:
     """Return the state that a person's word means. Raises InvalidUsage."""
     name = word.strip().lower().replace("-", "_").replace(" ", "_")
-    if name in _OTHER_WORDS:
-        return _OTHER_WORDS[name]
-    try:
-        return WorkflowState(name)
-    except ValueError:
+    if (found := _STATES_CALLED.get(name)) is None:
         words = ", ".join([*WorkflowState, "fulfilled"])
-        raise InvalidUsage(f"{word[:40]!r} is no state of a workflow; there are: {words}") from None
+        raise InvalidUsage(f"{word[:40]!r} is no state of a workflow; there are: {words}")
+    return found
 
 
 class StartedBy(StrEnum):
@@ -130,8 +130,12 @@ class Relatives:
                 if row.status in (LineStatus.CONFLICT, LineStatus.NOT_STARTED):
                     continue
                 state = _STATES.get(row.status) or WorkflowState(row.status)
-                if state is WorkflowState.TERMINATED and await self._timed_out(row):
-                    state = WorkflowState.TIMED_OUT
+                if state is WorkflowState.TERMINATED:  # as the book calls one that timed out, too
+                    async with if_it_answers_soon(self._temporal):
+                        newest = await describe(self._temporal, ids.order_workflow_id(row.order_id))
+                        timed_out = newest and state_of(newest) is WorkflowState.TIMED_OUT
+                        if newest and timed_out and first_run(newest) == row.submission:
+                            state = WorkflowState.TIMED_OUT
                 yield Child(
                     workflow_id=ids.order_workflow_id(row.order_id),
                     run_id=row.submission,
@@ -143,14 +147,6 @@ class Relatives:
                 )
         except UnknownBatch:
             raise _unknown(ids.batch_workflow_id(name)) from None
-
-    async def _timed_out(self, order: BatchOrder) -> bool:
-        """Return whether the order timed out. The book, and so its lists, call that terminated."""
-        async with if_it_answers_soon(self._temporal):
-            newest = await describe(self._temporal, ids.order_workflow_id(order.order_id))
-            if newest is not None and first_run(newest) == order.submission:
-                return state_of(newest) is WorkflowState.TIMED_OUT
-        return False
 
     async def parent(self, name: str) -> Parent | None:
         """Return who started `name`: the workflow ID of a step or an order or, if no workflow has that ID, an

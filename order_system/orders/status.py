@@ -4,18 +4,12 @@ The workflow's own `progress` says most, but needs a worker. Without a worker, t
 children and how they ended. Temporal forgets an order after its retention; the book does not. If server and
 book differ after a termination, the book wins: it knows whether the parcel is gone."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import temporalio.client as sdk
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import (
-    Client,
-    WorkflowExecutionDescription,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
-)
 from temporalio.service import RPCError
 
 from order_system.book.order_book import SqlOrderBook
@@ -51,7 +45,7 @@ _OTHER_NAMES = {
 class OrderStatusReader:
     """Reads where an order stands. Raises UnknownOrder, and the SDK's RPCError when the server fails."""
 
-    def __init__(self, temporal: Client, book: SqlOrderBook) -> None:
+    def __init__(self, temporal: sdk.Client, book: SqlOrderBook) -> None:
         self._temporal = temporal
         self._book = book
 
@@ -83,25 +77,35 @@ class OrderStatusReader:
         if state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
             progress = _terminated(progress, described.close_time)
         closed = state is not WorkflowState.RUNNING
-        if closed and record and await _was_refused(described, record):
-            told = f"other content that was submitted later, as {first_run(described)}, was refused"
-            return order_in_book(record, journal).model_copy(update={"note": told})
-        if record and _was_settled_since(record, described):
-            return order_in_book(record, journal)
+        if record and record.ref.submission != first_run(described):
+            content = (None, record.ref.fingerprint)
+            fulfilled = closed and record.status is SubmissionStatus.FULFILLED
+            if fulfilled and (await described.memo()).get(FINGERPRINT) not in content:
+                told = f"other content that was submitted later, as {first_run(described)}, was refused"
+                return order_in_book(record, journal).model_copy(update={"note": told})
+            if record.closed_at and described.close_time and record.closed_at > described.close_time:
+                return order_in_book(
+                    record, journal
+                )  # it had blocked the newest start, and was settled since
         return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
 
-    async def by_workflow(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
+    async def by_workflow(self, described: sdk.WorkflowExecutionDescription) -> OrderProgress | None:
         """Return what the workflow itself says, and why its undos fail. The book is not asked. None if no
         worker answers, or the workflow cannot be replayed."""
         handle = self._temporal.get_workflow_handle(described.id, run_id=described.run_id)
         try:
             progress = await handle.query("progress", result_type=OrderProgress, rpc_timeout=policy.QUERY)
-        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        except (RPCError, sdk.WorkflowQueryFailedError, sdk.WorkflowQueryRejectedError):
             return None
         failures, again = pending_undos(described), next_attempts(described)
-        undos = tuple(_with_failure(undo, failures, again) for undo in progress.undos)
+        undos: list[UndoProgress] = []
+        for undo in progress.undos:
+            why, when = failures.get(undo.step) or undo.reason, again.get(UNDOS[undo.step].activity)
+            goes_on = undo.status in (UndoState.PENDING, UndoState.STUCK)
+            told = {"reason": why, "next_attempt_at": when} if goes_on else {}
+            undos.append(undo.model_copy(update=told))
         children = tuple([await self._with_trouble(step) for step in progress.children])
-        return progress.model_copy(update={"undos": undos, "children": children})
+        return progress.model_copy(update={"undos": tuple(undos), "children": children})
 
     async def _with_trouble(self, step: StepProgress) -> StepProgress:
         """Add the last failure of a step that takes long. The step does not hear of it; the server does."""
@@ -125,13 +129,17 @@ class OrderStatusReader:
         children = (step.model_copy(update=runs.get(step.run_id)) for step in order.children)
         return order.model_copy(update={"children": tuple(children)})
 
-    async def _by_server(self, order_id: str, order: WorkflowExecutionDescription) -> OrderProgress:
+    async def _by_server(self, order_id: str, order: sdk.WorkflowExecutionDescription) -> OrderProgress:
         """Return what the server knows of the order and its children, without any worker."""
         children: list[StepProgress] = []
         for step in Step:
-            child = await describe(self._temporal, step_workflow_id(step, order_id))
-            ours = child is not None and child.parent_id == order.id and child.start_time >= order.start_time
-            children.append(_step_by_server(step, order_id, child if ours else None))
+            told: dict[str, Any] = {"step": step, "workflow_id": step_workflow_id(step, order_id)}
+            child = await describe(self._temporal, told["workflow_id"])
+            if child and child.parent_id == order.id and child.start_time >= order.start_time:
+                told |= {"run_id": child.run_id, "status": StepState(state_of(child))}
+                told |= {"started_at": child.start_time, "closed_at": child.close_time}
+                told["reason"] = _last_failure(child)
+            children.append(StepProgress(**told))
         state = state_of(order)
         waiting = order.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
         if waiting and state is WorkflowState.RUNNING:
@@ -149,29 +157,7 @@ class OrderStatusReader:
         )
 
 
-async def _was_refused(newest: WorkflowExecutionDescription, record: SubmissionRecord) -> bool:
-    """Return whether the order is fulfilled, and the newest workflow was refused for its other content."""
-    if record.status is not SubmissionStatus.FULFILLED or record.ref.submission == first_run(newest):
-        return False
-    return (await newest.memo()).get(FINGERPRINT) not in (None, record.ref.fingerprint)
-
-
-def _step_by_server(step: Step, order_id: str, child: WorkflowExecutionDescription | None) -> StepProgress:
-    workflow_id = step_workflow_id(step, order_id)
-    if child is None:
-        return StepProgress(step=step, workflow_id=workflow_id)
-    return StepProgress(
-        step=step,
-        workflow_id=workflow_id,
-        run_id=child.run_id,
-        status=StepState(state_of(child)),
-        started_at=child.start_time,
-        closed_at=child.close_time,
-        reason=_last_failure(child),
-    )
-
-
-def _last_failure(child: WorkflowExecutionDescription) -> str | None:
+def _last_failure(child: sdk.WorkflowExecutionDescription) -> str | None:
     """Return how the child's activity failed last, e.g. `attempt 5: NotReached: connection refused`."""
     for activity in child.raw_description.pending_activities:
         kind = activity.last_failure.application_failure_info.type
@@ -191,7 +177,7 @@ def attempt_that_failed(activity: PendingActivityInfo) -> int:
     return max(1, activity.attempt - 1) + (activity.activity_id == AFTER_FIRST)
 
 
-def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime]:
+def next_attempts(described: sdk.WorkflowExecutionDescription) -> dict[str, datetime]:
     """Return the time of each next attempt, by the name of the activity that waits for it."""
     return {
         each.activity_type.name: each.next_attempt_schedule_time.ToDatetime(UTC)
@@ -200,7 +186,7 @@ def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime
     }
 
 
-def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
+def pending_undos(order: sdk.WorkflowExecutionDescription) -> dict[Step, str]:
     """Return the undos that are being tried, and how each failed last: blank if it has not failed yet. The
     workflow does not hear of failures while an undo is retried; the server does."""
     return {
@@ -208,14 +194,6 @@ def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
         for undo in order.raw_description.pending_activities
         if undo.activity_type.name in STEP_UNDONE_BY
     }
-
-
-def _with_failure(
-    undo: UndoProgress, failures: Mapping[Step, str], again: Mapping[str, datetime]
-) -> UndoProgress:
-    ended = undo.status not in (UndoState.PENDING, UndoState.STUCK)
-    why, when = failures.get(undo.step) or undo.reason, again.get(UNDOS[undo.step].activity)
-    return undo if ended else undo.model_copy(update={"reason": why, "next_attempt_at": when})
 
 
 def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
@@ -228,13 +206,6 @@ def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
     )
     told = {"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or NOT_SETTLED}
     return progress.model_copy(update={**told, "held_until": None, "holds": holds})
-
-
-def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:
-    """Return whether an older submission was settled after the newest start, which it had blocked."""
-    if record.ref.submission == first_run(newest) or not (record.closed_at and newest.close_time):
-        return False
-    return record.closed_at > newest.close_time
 
 
 def _with_the_books_word(

@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from order_system.domain.book import JournalEntry
 from order_system.domain.journal import Journal
 from order_system.domain.order import Wire
 from order_system.domain.progress import (
@@ -14,7 +13,6 @@ from order_system.domain.progress import (
     OrderProgress,
     StepProgress,
     StepState,
-    UndoProgress,
     UndoState,
 )
 from order_system.domain.steps import STEPS, UNDOS, Effect, Step
@@ -66,7 +64,18 @@ def timeline_of(order: OrderProgress, journal: Journal, attempts: Sequence[Attem
     """Return the timeline. `journal` and `attempts` are of its submission; the journal dates the undos."""
     bars = (
         *(_step(step, journal, attempts) for step in order.children),
-        *(_undo(undo, journal.get(UNDOS[undo.step].effect)) for undo in order.undos),
+        *(
+            Bar(
+                kind=BarKind.UNDO,
+                step=undo.step,
+                state=undo.status,
+                started_at=entry.fenced_at if entry else None,
+                ended_at=entry.undo_ended_at if entry else None,
+                reason=undo.reason,
+            )
+            for undo in order.undos
+            for entry in [journal.get(UNDOS[undo.step].effect)]
+        ),
     )
     began = [bar.started_at for bar in bars if bar.started_at]
     ended = [bar.ended_at for bar in bars if bar.ended_at]
@@ -127,14 +136,3 @@ def _time_spent(step: StepProgress, journal: Journal, attempts: Sequence[Attempt
             # A step that runs again may have claimed the effect before it began.
             tried += milliseconds_between(max(entry.claimed_at, step.started_at), entry.done_at)
     return {"tried_ms": tried, "paused_ms": paused, "waited_ms": max(0, whole - tried - paused)}
-
-
-def _undo(undo: UndoProgress, entry: JournalEntry | None) -> Bar:
-    return Bar(
-        kind=BarKind.UNDO,
-        step=undo.step,
-        state=undo.status,
-        started_at=entry.fenced_at if entry else None,
-        ended_at=entry.undo_ended_at if entry else None,
-        reason=undo.reason,
-    )

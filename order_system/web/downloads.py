@@ -2,18 +2,26 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import ExitStack, aclosing
+import json
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from urllib.parse import quote
 
 from starlette.responses import StreamingResponse
+from temporalio.service import RPCError
 
 from order_system.batches.outcome_files import OutcomeFile, rejects_from
+from order_system.domain.errors import ServerUnreachable
+from order_system.domain.ids import order_workflow_id
+from order_system.infra.process import wait_for
+from order_system.web import policy
+from order_system.web.documents.orders import shown_to
+from order_system.web.guards.access import Caller
 from order_system.web.services import Services
 
 WRITTEN_AT_ONCE = 64_000
 """The number of characters in one piece of a download."""
-CSV, JSON_LINES = "text/csv", "application/x-ndjson"
+CSV, JSON_LINES, EVENTS = "text/csv", "application/x-ndjson", "text/event-stream"
 
 
 def attached(pieces: AsyncIterable[str], file_name: str, media_type: str) -> StreamingResponse:
@@ -63,3 +71,67 @@ def _taken(text: io.StringIO) -> str:
     text.seek(0)
     text.truncate()
     return piece
+
+
+class TooManyListeners(ServerUnreachable):
+    """There are too many listeners: one more would slow down the others."""
+
+
+async def order_events(
+    services: Services, order_id: str, caller: Caller, may_listen: Callable[[], bool]
+) -> AsyncGenerator[str]:
+    """Yield the event `order` with the order document, at first and whenever it has changed; `closed` at the
+    end; and a comment after a while without events. Ends once the caller may not listen any more. Raises
+    TooManyListeners, and what `OrderClient.status` raises, before the first piece."""
+    if services.listeners.locked():
+        raise TooManyListeners("too many listen to events just now: read the order now and then instead")
+    async with services.listeners:
+        order, told, details = await services.orders.status(order_id), "", None
+        yield ": listening\n\n"
+        async with _noticing(services, order_id) as grown:
+            while not services.closing.is_set():
+                details = await services.orders.in_full(order, details)
+                content = shown_to(caller, services, details).model_dump_json()
+                if not may_listen():  # the key has expired, or the person has signed out
+                    return
+                yield _event("order", content) if content != told else ": still here\n\n"
+                told = content
+                if order.closed:
+                    yield _event("closed", json.dumps({"order_id": order_id, "status": order.status}))
+                    return
+                await wait_for(services.closing, policy.EVENTS_POLL)
+                await wait_for(grown, policy.EVENTS_HEARTBEAT)
+                grown.clear()
+                with suppress(ServerUnreachable):  # what cannot be read now may be later
+                    order = await services.orders.status(order_id)
+
+
+@asynccontextmanager
+async def _noticing(services: Services, order_id: str) -> AsyncGenerator[asyncio.Event]:
+    """Yield an event that is set whenever the order's history grows, which a long poll to the server tells,
+    and when the process is told to stop."""
+    grown = asyncio.Event()
+
+    async def follow() -> None:
+        while True:
+            order = services.temporal.get_workflow_handle(order_workflow_id(order_id))
+            with suppress(RPCError, RuntimeError):  # the server is away, or has forgotten the order
+                async for _ in order.fetch_history_events(wait_new_event=True):
+                    grown.set()
+            await asyncio.sleep(policy.EVENTS_HEARTBEAT.total_seconds())
+
+    async def stop() -> None:
+        await services.closing.wait()
+        grown.set()
+
+    tasks = [asyncio.create_task(each()) for each in (follow, stop)]
+    try:
+        yield grown
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _event(name: str, content: str) -> str:
+    """Write an event. The JSON in `content` has no line breaks: those in its texts are escaped."""
+    return f"event: {name}\ndata: {content}\n\n"

@@ -2,6 +2,7 @@
 there is its meaning, and an example of its detail."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ for name in ("answered", "cancelled", "still_undoing"):  # these have only the f
     EXAMPLES[name]["order"] = {**EXAMPLES["order"], **EXAMPLES[name]["order"]}
 
 
-def answer(description: str, name: str, **more: Any) -> dict[str, Any]:
-    """Return a response of the OpenAPI document, by its example. A `location` in it is a header, too."""
+def answer(description: str, name: str | Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a response of the OpenAPI document, by its example; or by its content, if that is not JSON. A
+    `location` in an example is a header, too."""
+    if not isinstance(name, str):
+        return {"description": description, "content": name}
     example = EXAMPLES[name]
     response = {"description": description, "content": {"application/json": {"example": example}}, **more}
     if "location" in example:

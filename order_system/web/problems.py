@@ -22,7 +22,7 @@ from order_system.domain.order_file import FileChanged, FileUnreachable
 from order_system.infra.temporal.connection import no_answer
 from order_system.intake.documents import Place, spell
 from order_system.web import policy
-from order_system.web.examples import EXAMPLES
+from order_system.web.examples import EXAMPLES, answer
 from order_system.web.patterns import RULES
 
 log = structlog.stdlib.get_logger(__name__)
@@ -178,7 +178,7 @@ def answer_to(error: Exception) -> Response:
 
 def answer_with_problems(app: FastAPI) -> None:
 
-    async def answer(request: Request, error: Exception) -> Response:
+    async def answered(request: Request, error: Exception) -> Response:
         if isinstance(error, errors.ServerAway):
             error = errors.ServerUnreachable(no_answer(request.app.state.services.temporal))
         answer = answer_to(error)
@@ -187,7 +187,7 @@ def answer_with_problems(app: FastAPI) -> None:
         return answer
 
     for kind in (RequestValidationError, HTTPException, errors.OrderSystemError):
-        app.add_exception_handler(kind, answer)
+        app.add_exception_handler(kind, answered)
 
 
 def _allowed(request: Request) -> Iterator[str]:
@@ -209,7 +209,17 @@ def _mistake(found: Mapping[str, Any]) -> Mistake:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the problems that a route may answer with, for the OpenAPI document."""
-    return {status: _documented(status) for status in (401, 403, 429, *statuses)}
+    return {status: _documented(status) for status in statuses}
+
+
+def described(
+    summary: str, meaning: str, example: str | Mapping[str, Any], problems: Sequence[int] = (), **more: Any
+) -> dict[str, Any]:
+    """Return what the OpenAPI document tells of a route, as the route's arguments: also the answer if all is
+    well, as `examples.answer` takes it, and the problems besides those of every route. `also` has more
+    answers, by their status."""
+    ok = {more.get("status_code", 200): answer(meaning, example)}
+    return {"summary": summary, "responses": {**ok, **more.pop("also", {}), **documented(*problems)}, **more}
 
 
 def _documented(status: int) -> dict[str, Any]:

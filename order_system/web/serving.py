@@ -82,17 +82,12 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
         if services:
             services.closing.set()
         server.should_exit = True
-        await _ended(server, running)
+        try:  # to wait for the requests under way; a second Ctrl-C ends them
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            server.force_exit = True
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(running)
+            raise
         if services:
             services.waiting.end()
-
-
-async def _ended(server: Server, running: asyncio.Task[None]) -> None:
-    """Wait for the requests under way; a second Ctrl-C ends them."""
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        server.force_exit = True
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(running)
-        raise

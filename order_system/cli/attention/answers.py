@@ -1,4 +1,5 @@
-"""`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: the answers of a person."""
+"""`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: the answers of a person. `forget`:
+delete all that tells of the customers of closed orders."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -11,15 +12,15 @@ from cyclopts import Parameter
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
 from order_system.cli.ending import dying_at_once
-from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
+from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, OrderId, moment
 from order_system.cli.orders.status import show_commands
-from order_system.cli.screen import Screen, now
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import order_tree
 from order_system.domain import answers
+from order_system.domain.answers import Summary
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
-from order_system.domain.progress import OrderProgress
 from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Step
 from order_system.domain.wording import so_many
@@ -39,7 +40,7 @@ class Options:
     note: Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")] = ""
     named: Named = None
     embedded: Embedded = False
-    as_json: Json = False
+    screen: Screen = PEOPLE
 
     @property
     def said(self) -> dict[str, Any]:
@@ -53,12 +54,12 @@ class Options:
         has come. If Ctrl-C ends the block, say that, with the command `look`. Raises InvalidUsage."""
         if flaw := answers.flaw_in(answer or answers.Answer(**self.said)):
             raise InvalidUsage(flaw)
-        screen, come_to = Screen(as_json=self.as_json), ["was not sent"]
+        come_to = ["was not sent"]
         try:
-            async with open_session(configured(), screen, embedded=self.embedded) as session:
+            async with open_session(configured(), self.screen, embedded=self.embedded) as session:
                 yield session, come_to.append
         except asyncio.CancelledError:
-            screen.say(f"the answer {come_to[-1]}; to look: {look}")
+            self.screen.say(f"the answer {come_to[-1]}; to look: {look}")
             raise
 
 
@@ -157,7 +158,11 @@ async def _answered(
             except (AnswerRefused, NoWorkerAnswers) as unanswered:
                 raise type(unanswered)(f"{unanswered}. See {status_command(order_id)}") from None
             comes_to("was taken")
-            order = await _after_a_moment(session, order_id)
+            order = await session.client.status(order_id)
+            with suppress(TimeoutError):  # what goes on for longer is shown as it is
+                async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):
+                    async for documents in session.client.watch([order_id]):
+                        order = documents[order_id]
             record = (await session.system.book.find([order_id])).get(order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},
@@ -165,21 +170,11 @@ async def _answered(
         order_tree(order, now()),
     )
     show_commands(screen, order)
-    if not order.closed and not options.as_json:
+    if not order.closed and not screen.as_json:
         screen.say(f"To follow it: {status_command(order_id)} --watch")
     if record is not None and record.status is SubmissionStatus.TERMINATED:
         return CLEAN  # a terminated order that is settled waits for nobody
     return exit_code([order])
-
-
-async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
-    """Return the order once it is closed or waits for a person, or as it is after policy.ANSWER_SHOWN."""
-    order = await session.client.status(order_id)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):
-            async for documents in session.client.watch([order_id]):
-                order = documents[order_id]
-    return order
 
 
 def who_answers(named: str | None) -> str:
@@ -196,7 +191,7 @@ async def adopt(
     yes: Annotated[bool, Parameter(help="It is gone for good: do not ask.")] = False,
     options: Options = DEFAULTS,
 ) -> int:
-    screen = Screen(as_json=options.as_json)
+    screen = options.screen
     if not yes and not (screen.has_a_person and _confirmed(screen)):
         raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
     async with options.session(_WHAT_WAITS) as (session, comes_to):
@@ -217,3 +212,31 @@ def _confirmed(screen: Screen) -> bool:
     screen.say(f"{_WARNING} [y/N]")
     with dying_at_once():
         return input().strip().lower() in ("y", "yes")
+
+
+async def forget(
+    *order_ids: Annotated[str, Parameter(help="Orders that are closed.")],
+    batch: Annotated[str | None, Parameter(help="All orders of this batch.")] = None,
+    older_than: Annotated[
+        str | None, Parameter(help="All that are closed for so long: 400d, or from before 2026-11-25.")
+    ] = None,
+    reason: Annotated[str, Parameter(help="Why, without a word about the customer: it is kept.")],
+    named: Named = None,
+    embedded: Embedded = False,
+    screen: Screen = PEOPLE,
+) -> int:
+    if bool(order_ids) + (batch is not None) + (older_than is not None) != 1:
+        raise InvalidUsage("say either which orders, or --batch NAME, or --older-than 400d")
+    before = moment(older_than)
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        chosen = [await session.order_meant(said) for said in order_ids]
+        chosen = chosen or await session.system.book.to_forget(batch=batch, before=before)
+        forgetting = session.system.forgetting(session.temporal)
+        told = forgetting.all_of(chosen, who=who_answers(named), why=reason)
+        with screen.waiting("orders are forgotten"):
+            rows = [each async for each in told]
+    refused = sum(not row.accepted for row in rows)
+    summary = Summary(accepted=len(rows) - refused, refused=refused, rows=tuple(rows))
+    lines = [f"{row.chosen}: {row.detail}" if row.accepted else row.detail for row in rows]
+    screen.answer(summary.model_dump(mode="json"), *(lines or ["there is nothing to forget"]))
+    return INVALID if refused else CLEAN

@@ -6,22 +6,20 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import RenderableType, group
-from rich.padding import Padding
-from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
-from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
-from order_system.cli.screen import Screen, now
+from order_system.cli.options import ATTENTION, CLEAN, Embedded
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import configured, open_session, server_if_any
+from order_system.cli.tables import facts_of
 from order_system.cli.views import hold_words
 from order_system.domain.errors import InvalidUsage, ServerUnreachable
 from order_system.domain.wording import so_many, time_between
 from order_system.infra import policy
-from order_system.infra.settings import Settings
 from order_system.infra.temporal.connection import outlasting
 
 _WAIT = ("thing waits for a person", "things wait for a person")
@@ -37,11 +35,11 @@ async def attention(
     *,
     watch: Annotated[bool, Parameter(help="Go on showing it until Ctrl-C.")] = False,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    if watch and as_json:
+    if watch and screen.as_json:
         raise InvalidUsage("--watch is for people: leave out --json, and ask again and again")
-    screen, settings = Screen(as_json=as_json), configured()
+    settings = configured()
     found: list[Concern] = []
     quiet = ""
     try:
@@ -50,7 +48,7 @@ async def attention(
             async def look() -> None:
                 nonlocal found, quiet
                 found = [each async for each in session.attention.attention()]
-                quiet = "" if found or as_json else await session.attention.all_quiet()
+                quiet = "" if found or screen.as_json else await session.attention.all_quiet()
 
             async def look_again_and_again(show: Callable[[RenderableType, str], None]) -> None:
                 while True:
@@ -65,20 +63,14 @@ async def attention(
                 with screen.waiting("looking for what waits for a person"):
                     await look()
     except ServerUnreachable:
-        await _show_by_book(settings, screen)
+        if not screen.as_json:  # a program would take the part that the book knows for the whole
+            async with open_order_system(settings) as system:
+                found = await system.attention_client(await server_if_any(settings)).in_book_alone()
+            screen.show(concerns_view(found, "The book shows nothing that waits for a person."))
+            screen.say("The book has undos and refunds alone: what else waits, only the server knows.")
         raise
     screen.answer([each.model_dump(mode="json") for each in found], concerns_view(found, quiet))
     return ATTENTION if found else CLEAN
-
-
-async def _show_by_book(settings: Settings, screen: Screen) -> None:
-    """Show people the part that the book knows. A program would take it for the whole."""
-    if screen.as_json:
-        return
-    async with open_order_system(settings) as system:
-        found = await system.attention_client(await server_if_any(settings)).in_book_alone()
-    screen.answer([], concerns_view(found, "The book shows nothing that waits for a person."))
-    screen.say("The book has undos and refunds alone: what else waits, only the server knows.")
 
 
 @group()
@@ -89,11 +81,14 @@ def concerns_view(found: Sequence[Concern], quiet: str) -> Iterator[RenderableTy
         yield Text(quiet, style="green")
         return
     for concern in found[:MAX_SHOWN]:
-        yield _headline(concern)
-        facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2))
-        for name, text in _facts(concern):
-            facts.add_row(name, Text(text))
-        yield Padding(facts, (0, 0, 0, 2), expand=False)
+        line = Text(concern.order_id or concern.workflow_id or concern.server or "worker.py", style="bold")
+        line.append(f"  {concern.words}", style="bold red" if concern.kind in _RED else "bold magenta")
+        if concern.since:
+            line.append(f"  for {time_between(concern.since, now())}", style="dim")
+        if concern.money:
+            line.append(f"  {concern.money}")
+        yield line
+        yield facts_of((name, Text(text)) for name, text in _facts(concern))
         for command in concern.commands:
             yield Text(f"  {command}", style="bold", no_wrap=True, overflow="ignore")
         yield Text()
@@ -101,16 +96,6 @@ def concerns_view(found: Sequence[Concern], quiet: str) -> Iterator[RenderableTy
         yield Text(f"... and {len(found) - MAX_SHOWN:,} more; --json lists them all")
     yield from map(Text, sums_of(found))
     yield Text(so_many(len(found), *_WAIT))
-
-
-def _headline(concern: Concern) -> Text:
-    line = Text(concern.order_id or concern.workflow_id or concern.server or "worker.py", style="bold")
-    line.append(f"  {concern.words}", style="bold red" if concern.kind in _RED else "bold magenta")
-    if concern.since:
-        line.append(f"  for {time_between(concern.since, now())}", style="dim")
-    if concern.money:
-        line.append(f"  {concern.money}")
-    return line
 
 
 def _facts(concern: Concern) -> Iterator[tuple[str, str]]:

@@ -1,19 +1,18 @@
-"""`starter.py batch`: a file of orders as one workflow. Each command returns its exit code."""
+"""`starter.py batch`: a file of orders as one workflow. `batches`: all of them, and the progress of each."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
+from rich.table import Table
+from rich.text import Text
 
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles, first_profile, parse_profile
 from order_system.batches.sample import sample_of
 from order_system.bootstrap import open_order_system
-from order_system.cli.batches.outcome import outcome_view, write_outcome
-from order_system.cli.batches.plan import plan_document, plan_view, problems_in_words, read_plan
 from order_system.cli.batches.run import (
     AS_ITS_NAME_SAYS,
     FileReading,
@@ -22,18 +21,29 @@ from order_system.cli.batches.run import (
     inspected,
     started,
 )
-from order_system.cli.batches.views import progress_table
+from order_system.cli.batches.views import (
+    outcome_view,
+    plan_document,
+    plan_view,
+    problems_in_words,
+    progress_table,
+    read_plan,
+    write_outcome,
+)
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import CLEAN, INVALID, Embedded, Json
-from order_system.cli.screen import Screen, written_whole
-from order_system.cli.session import configured, open_session
+from order_system.cli.options import CLEAN, INVALID, Before, Embedded, Since, moment
+from order_system.cli.screen import PEOPLE, Screen, written_whole
+from order_system.cli.session import configured, open_session, server_if_any
+from order_system.cli.views import status_text
 from order_system.domain import policy
-from order_system.domain.batch import ENDED, BatchRequest
+from order_system.domain.batch import ENDED, BatchProgress, BatchRequest
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import batch_name_for
+from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileRefused
 from order_system.infra.process import STARTER
+from order_system.orders.exports import every_row
 
 batch = App(name="batch", help_epilogue=MORE_HELP)
 
@@ -50,10 +60,10 @@ async def plan(
     *,
     reading: FileReading = AS_ITS_NAME_SAYS,
     strict: Annotated[bool, Parameter(help="Exit with 2 if anything is wrong with the file.")] = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Tell what a run of the file would do. Starts nothing, needs no Temporal server."""
-    settings, screen = configured(), Screen(as_json=as_json)
+    settings = configured()
     ref = await inspected(file, reading, settings, screen)
     async with open_order_system(settings) as system:
         found = await read_plan(system, screen, ref)
@@ -68,10 +78,10 @@ async def profile(
     /,
     *,
     out: Annotated[str | None, Parameter(help="Write the profile to this new file.")] = None,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Guess a first profile for a file of any shop, and show an order as it would be read. Starts nothing."""
-    screen, roots = Screen(as_json=as_json), configured().file_roots
+    roots = configured().file_roots
     files, text = OrderFiles(roots), await asyncio.to_thread(first_profile, file, roots)
     try:
         sample = await sample_of(files, await files.inspect(file, profile=parse_profile(text)))
@@ -81,7 +91,7 @@ async def profile(
         with written_whole(out, is_new=True) as made:  # people edit profiles by hand
             made.write(text)
     screen.answer({"profile": text, "sample": sample, "out": out})
-    if not as_json:
+    if not screen.as_json:
         written = f"{out} is a first guess: check it" if out else text
         screen.say("\n# ".join([written, "An order, as it would be read:", *sample]))
     return CLEAN
@@ -104,10 +114,10 @@ async def run(
     ] = None,
     reading: FileReading = AS_ITS_NAME_SAYS,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Start a batch workflow over the file. It runs each order that is neither fulfilled nor under way."""
-    settings, screen = configured(), Screen(as_json=as_json)
+    settings = configured()
     ref = await inspected(file, reading, settings, screen)
     if strict:
         async with open_order_system(settings) as system:
@@ -123,10 +133,9 @@ async def run(
 
 @batch.command(help_epilogue=MORE_HELP)
 async def retry(
-    name: Name, /, *, wait: Wait = False, embedded: Embedded = False, as_json: Json = False
+    name: Name, /, *, wait: Wait = False, embedded: Embedded = False, screen: Screen = PEOPLE
 ) -> int:
     """Run again those orders of the same file that failed, were cancelled or terminated, or never began."""
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
         new = await session.batches.retry(name)
         return await started(session, name, new=new, wait=wait or embedded)
@@ -138,10 +147,9 @@ async def status(
     /,
     *,
     watch: Annotated[bool, Parameter(help="Go on showing it until the batch has ended.")] = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Show how far the batch is."""
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen) as session:
         progress = await session.batches.progress(name)
         if watch and progress.status not in ENDED:
@@ -151,19 +159,16 @@ async def status(
 
 
 @batch.command(help_epilogue=MORE_HELP)
-async def pause(name: Name, /, *, as_json: Json = False) -> int:
+async def pause(name: Name, /, *, screen: Screen = PEOPLE) -> int:
     """Start no more orders for now; those under way go on."""
-    async with _asking(name, "pauses; orders under way go on", as_json=as_json) as client:
-        await client.pause(name)
-    return CLEAN
+    said = "pauses; orders under way go on"
+    return await _told(screen, name, said, lambda batches: batches.pause(name))
 
 
 @batch.command(help_epilogue=MORE_HELP)
-async def resume(name: Name, /, *, as_json: Json = False) -> int:
+async def resume(name: Name, /, *, screen: Screen = PEOPLE) -> int:
     """Go on after a pause."""
-    async with _asking(name, "goes on", as_json=as_json) as client:
-        await client.resume(name)
-    return CLEAN
+    return await _told(screen, name, "goes on", lambda batches: batches.resume(name))
 
 
 @batch.command(name="window", help_epilogue=MORE_HELP)
@@ -172,12 +177,11 @@ async def set_window(
     orders: Annotated[Window, Parameter(help="Orders under way at once, from now on.")],
     /,
     *,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Change how many orders of a running batch are under way at once."""
-    async with _asking(name, f"has up to {orders} orders under way from now on", as_json=as_json) as client:
-        await client.set_window(name, orders)
-    return CLEAN
+    said = f"has up to {orders} orders under way from now on"
+    return await _told(screen, name, said, lambda batches: batches.set_window(name, orders))
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -186,14 +190,12 @@ async def cancel(
     /,
     *,
     orders: Annotated[bool, Parameter(help="Cancel the orders under way, too.")] = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Start no more orders. Those under way finish."""
     rest = "are being cancelled" if orders else "finish"
     said = f"starts no more orders; those under way {rest}"
-    async with _asking(name, said, as_json=as_json) as client:
-        await client.cancel(name, orders_too=orders)
-    return CLEAN
+    return await _told(screen, name, said, lambda batches: batches.cancel(name, orders_too=orders))
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -208,20 +210,62 @@ async def outcome(
     rejects: Annotated[
         str | None, Parameter(help="A file for the invalid lines with the reason, to be mended and run.")
     ] = None,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     """Tell what became of every line of the file. Needs no Temporal server."""
-    screen = Screen(as_json=as_json)
     async with open_order_system(configured()) as system:
         document = await write_outcome(system, screen, name, output=output, rejects=rejects)
     screen.answer(document, outcome_view(document))
     return CLEAN
 
 
-@asynccontextmanager
-async def _asking(name: str, said: str, *, as_json: bool) -> AsyncGenerator[BatchClient]:
-    """Yield the client for a request to a batch, and then print `said`, which is what the batch does now."""
-    screen = Screen(as_json=as_json)
+async def _told(
+    screen: Screen, name: str, said: str, request: Callable[[BatchClient], Awaitable[None]]
+) -> int:
+    """Make a request to a batch, and then print `said`, which is what the batch does now."""
     async with open_session(configured(), screen) as session:
-        yield session.batches
+        await request(session.batches)
     screen.answer({"name": name, "said": said}, f"{name} {said}")
+    return CLEAN
+
+
+async def batches(
+    query: Annotated[str | None, Parameter(help="A part of the name.")] = None,
+    /,
+    *,
+    since: Since = None,
+    before: Before = None,
+    limit: Annotated[
+        int, Parameter(validator=Number(gte=1), help="Rows of the table; --json has all.")
+    ] = PAGE_ROWS,
+    screen: Screen = PEOPLE,
+) -> int:
+    wanted = BatchFilter(query, moment(since), moment(before))
+    settings = configured()
+    async with open_order_system(settings) as system:
+        book = system.book
+        rows = every_row(lambda cursor: book.batches(wanted, cursor=cursor))
+        shown, total = await screen.answer_each(rows, limit)
+        if not screen.as_json:
+            client = system.batch_client(await server_if_any(settings))
+            progress = await asyncio.gather(*(client.progress_soon(batch.name) for batch in shown))
+            screen.show(_table(shown, progress) if total else Text("no batch fits"))
+    return CLEAN
+
+
+def _table(shown: Sequence[BatchSummary], progress: Sequence[BatchProgress | None]) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    table.add_column("Batch", overflow="fold")
+    for column in ("Status", "Done", "Failed"):
+        table.add_column(column, no_wrap=True, justify="left" if column == "Status" else "right")
+    table.add_column("Started, UTC", no_wrap=True)
+    for batch, known in zip(shown, progress, strict=True):
+        counts = known and known.counts
+        table.add_row(
+            batch.name,
+            status_text(known.status if known else "not known"),
+            f"{counts.ended:,} of {known.orders_expected:,}" if counts and known else "",
+            f"{counts.failed:,}" if counts and counts.failed else "",
+            f"{batch.started_at:%Y-%m-%d %H:%M}",
+        )
+    return table

@@ -5,25 +5,20 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import RenderableType, group
+from rich.table import Column
 from rich.text import Text
 
-from order_system.cli.options import CLEAN, Embedded, Json
-from order_system.cli.screen import Screen, now
+from order_system.cli.options import CLEAN, Embedded
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import configured, open_session
 from order_system.cli.tables import FittingTable
+from order_system.cli.views import status_text
 from order_system.domain.wording import time_between
 from order_system.infra.temporal.executions import WorkflowState
 from order_system.orders.relatives import Child, StartedBy
 
 MAX_SHOWN = 200
 """The most children in the table for people; `--json` has them all."""
-
-_STYLES = {
-    WorkflowState.RUNNING: "cyan",
-    WorkflowState.COMPLETED: "green",
-    WorkflowState.CANCELED: "yellow",
-    WorkflowState.TERMINATED: "bold magenta",
-}
 
 
 async def children(
@@ -34,14 +29,12 @@ async def children(
         str | None, Parameter(help="Only those in this state, e.g. failed, running, fulfilled.")
     ] = None,
     embedded: Embedded = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         found = session.client.children(parent, status)
         shown, total = await screen.answer_each(found, MAX_SHOWN)
-    if not as_json:
-        screen.answer(None, _view(parent, status, shown, total))
+    screen.show(_view(parent, status, shown, total))
     return CLEAN
 
 
@@ -50,34 +43,22 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
     if not total:
         yield Text(f"{parent} has no {'children' if status is None else f'{status} children'}")
         return
-    table = FittingTable(title=f"children of {parent}", title_style="bold", header_style="bold")
-    for column in ("Workflow", "Type", "State", "Started"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("Took", justify="right", no_wrap=True)
-    table.add_column("Run")
+    names = (Column(title, no_wrap=True) for title in ("Workflow", "Type", "State", "Started"))
+    took = Column("Took", justify="right", no_wrap=True)
+    table = FittingTable(*names, took, "Run", title=f"children of {parent}")
     for child in sorted(shown, key=lambda child: (child.started_at is None, child.started_at)):
+        ended = child.closed_at or (now() if child.state is WorkflowState.RUNNING else None)
+        run = Text(child.run_id or "from the book")
+        if child.started_by is StartedBy.ELSEWHERE:
+            run.append(" (started elsewhere)", style="yellow")
         table.add_row(
             child.workflow_id,
             child.type.removesuffix("Workflow"),
-            Text(child.state.replace("_", " "), style=_STYLES.get(child.state, "red")),
+            status_text(child.state),
             child.started_at.strftime("%Y-%m-%d %H:%M:%S") if child.started_at else "",
-            _took(child),
-            _run(child),
+            time_between(child.started_at, ended) if child.started_at and ended else "",
+            run,
         )
     yield table
     if total > len(shown):
         yield Text(f"... and {total - len(shown):,} more; --json lists them all")
-
-
-def _took(child: Child) -> str:
-    if child.started_at is None or (child.closed_at is None and child.state is not WorkflowState.RUNNING):
-        return ""
-    return time_between(child.started_at, child.closed_at or now())
-
-
-def _run(child: Child) -> Text:
-    """Show the run's ID, and what is unusual about it."""
-    run = Text(child.run_id or "from the book")
-    if child.started_by is StartedBy.ELSEWHERE:
-        run.append(" (started elsewhere)", style="yellow")
-    return run

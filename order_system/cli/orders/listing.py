@@ -1,7 +1,6 @@
 """`starter.py orders`: the orders that match a query, as a table, as JSON, or as a file."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +10,10 @@ from rich.console import RenderableType, group
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
-from order_system.cli.options import CLEAN, Before, Json, Since, moment
-from order_system.cli.screen import Screen, now, written_whole
+from order_system.cli.options import CLEAN, Before, Since, moment
+from order_system.cli.screen import PEOPLE, Screen, now, written_whole
 from order_system.cli.session import configured, server_if_any
-from order_system.cli.views import STATUS_STYLE, cause
+from order_system.cli.views import STYLES, cause
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Sort
 from order_system.domain.messages import OrderStatus
@@ -44,9 +43,8 @@ async def orders(
     output: Annotated[
         str | None, Parameter(name=("-o", "--output"), help="Write all that fit to this .csv or .jsonl file.")
     ] = None,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    screen = Screen(as_json=as_json)
     wanted = OrderFilter(
         text=query,
         step=step,
@@ -63,13 +61,13 @@ async def orders(
         if output is not None:
             await _write(Path(output), lists, wanted, status)
             screen.answer({"output": output}, f"every order that fits: {output}")
-        elif as_json:
+        elif screen.as_json:
             rows = every_row(lambda cursor: lists.orders(wanted, status, cursor=cursor))
             await screen.answer_each(rows, 0)
         else:
             page = await lists.orders(wanted, status, limit=limit)
             more = page.next is not None or len(page.rows) > limit
-            screen.answer(None, _view(page.rows[:limit], more=more))
+            screen.show(_view(page.rows[:limit], more=more))
             if OrderStatus.NEEDS_ATTENTION not in await lists.counts():
                 unknown = "Which of the open orders wait for a person is not known."
                 screen.say(f"{no_answer(lists.temporal)} This is what the book knows. {unknown}")
@@ -96,15 +94,12 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
     widths = [max(map(len, column)) for column in zip(*told, strict=True)]
     for row, (order_id, status, total) in zip(rows, told, strict=True):
         line = Text(f"{order_id:<{widths[0]}}  ")
-        line.append(f"{status:<{widths[1]}}", style=STATUS_STYLE[row.status])
-        line.append(f"  {total:>{widths[2]}}  ").append(_when(row.opened_at), style="dim")
+        line.append(f"{status:<{widths[1]}}", style=STYLES[row.status])
+        at = row.opened_at  # in another year only the day
+        when = f"{at:%m-%d %H:%M} UTC" if at.year == now().year else f"{at:%Y-%m-%d}"
+        line.append(f"  {total:>{widths[2]}}  ").append(when, style="dim")
         yield line
         if why := cause(row):
             yield Text(f"  {why}", style="dim")
     if more:
         yield Text("... and more: --limit shows up to 200, --json and -o have all")
-
-
-def _when(moment: datetime) -> str:
-    """Write a moment in UTC; in another year only the day."""
-    return f"{moment:%m-%d %H:%M} UTC" if moment.year == now().year else f"{moment:%Y-%m-%d}"

@@ -7,18 +7,20 @@ and everything that a bill can have."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from rich.table import Column
 from rich.text import Text
 
 from order_system.cli.ending import until_interrupted
-from order_system.cli.options import CLEAN, Json
+from order_system.cli.options import CLEAN
 from order_system.cli.orders.submit import follow
-from order_system.cli.screen import Screen
+from order_system.cli.screen import PEOPLE, Screen
 from order_system.cli.session import configured, exit_code, open_session
 from order_system.cli.tables import FittingTable
-from order_system.cli.views import STATUS_STYLE
+from order_system.cli.views import status_text
 from order_system.domain.errors import InvalidUsage, OrderConflict
 from order_system.domain.order import Order
 from order_system.gateways.loading import chosen, not_simulated
@@ -35,7 +37,7 @@ _SAMPLE_ID = re.compile(SAMPLE_PREFIX + r"([0-9]{1,12})", re.ASCII)
 
 
 async def run_samples(
-    *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, as_json: bool
+    *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, screen: Screen
 ) -> int:
     """Run samples. `keep` an embedded server up until Ctrl-C; None: only if a person is there to press it."""
     if keep is not None and not embedded:
@@ -49,7 +51,6 @@ async def run_samples(
     if embedded and scenario is not None and "faults" not in settings.model_fields_set:
         # The worker is ours, so the story is played without random faults that would spoil it.
         settings = load_settings(faults="none")
-    screen = Screen(as_json=as_json)
     async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
         if keep is None:  # with a person there, the links that are shown at the end shall work
             keep = session.owns_server and screen.has_a_person
@@ -64,23 +65,20 @@ async def run_samples(
         return code
 
 
-def scenarios(*, as_json: Json = False) -> int:
+def scenarios(*, screen: Screen = PEOPLE) -> int:
     documents = [
         {"name": name, "story": each.story, "status": each.status, "failed_step": each.failed_step}
         for name, each in SCENARIOS.items()
     ]
-    Screen(as_json=as_json).answer(documents, scenarios_table(SCENARIOS))
+    screen.answer(documents, scenarios_table(SCENARIOS))
     return CLEAN
 
 
 def scenarios_table(scenarios: Mapping[str, Scenario]) -> FittingTable:
-    table = FittingTable(header_style="bold")
-    table.add_column("Scenario", no_wrap=True)
-    table.add_column("What happens")
-    table.add_column("The order ends", no_wrap=True)
+    name, ends = (Column(title, no_wrap=True) for title in ("Scenario", "The order ends"))
+    table = FittingTable(name, "What happens", ends)
     for name, scenario in scenarios.items():
-        status = Text(scenario.status.replace("_", " "), style=STATUS_STYLE[scenario.status])
-        table.add_row(name, Text(scenario.story), status)
+        table.add_row(name, Text(scenario.story), status_text(scenario.status))
     return table
 
 
@@ -112,16 +110,10 @@ async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Ord
     meanwhile, try the next one."""
     number = next_sample_number(await client.known_order_ids(SAMPLE_PREFIX))
     submitted: list[Order] = []
-    for template in templates:
-        while not await _is_new(client, order := template.model_copy(update={"order_id": sample_id(number)})):
-            number += 1
+    while len(submitted) < len(templates):
+        order = templates[len(submitted)].model_copy(update={"order_id": sample_id(number)})
+        with suppress(OrderConflict):
+            if (await client.submit(order)).how is Submitted.STARTED:
+                submitted.append(order)
         number += 1
-        submitted.append(order)
     return submitted
-
-
-async def _is_new(client: OrderClient, order: Order) -> bool:
-    try:
-        return (await client.submit(order)).how is Submitted.STARTED
-    except OrderConflict:
-        return False

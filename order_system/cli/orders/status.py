@@ -8,9 +8,9 @@ from rich.text import Text
 
 from order_system.attention.concerns import concerns_of
 from order_system.bootstrap import open_order_system
-from order_system.cli.options import Embedded, Json, OrderId, Strict
-from order_system.cli.screen import Screen, now
-from order_system.cli.session import Session, configured, exit_code, open_session, order_meant
+from order_system.cli.options import Embedded, OrderId, Strict
+from order_system.cli.screen import PEOPLE, Screen, now
+from order_system.cli.session import configured, exit_code, open_session, order_meant
 from order_system.cli.views import OrderResult, headline, order_tree, result_lines
 from order_system.domain.answers import AnsweredAs
 from order_system.domain.errors import ServerUnreachable
@@ -28,16 +28,14 @@ async def status(
     watch: Annotated[bool, Parameter(help="Go on showing it until the order is closed.")] = False,
     embedded: Embedded = False,
     strict: Strict = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
-    screen = Screen(as_json=as_json)
     result = await _read(configured(), screen, order_id, embedded=embedded, watch=watch)
     _show(screen, result)
     return exit_code([result.order], strict=strict)
 
 
-async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
-    screen = Screen(as_json=as_json)
+async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, screen: Screen = PEOPLE) -> int:
     async with open_session(configured(), screen, embedded=embedded) as session:
         order_id = await session.order_meant(order_id)
         answer, order = await screen.heard(
@@ -60,8 +58,11 @@ async def _read(
         async with open_session(settings, screen, embedded=embedded) as session:
             order_id = await session.order_meant(order_id)
             order = await session.client.status(order_id)
-            if watch and not order.closed:
-                order = await _closed(session, order)
+            if watch and not order.closed:  # show it until then, also while it waits for a person
+                async with session.watching() as show:
+                    async for documents in session.client.watch([order_id], lambda seen: seen.closed):
+                        [order] = documents.values()
+                        show(order_tree(order, now()), headline(order, now()).plain)
             order = await session.client.in_full(order)
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
             return OrderResult(order, outcome=await session.system.book.outcome(order_id), link=link)
@@ -76,15 +77,6 @@ async def _read(
                 _show(screen, result)
                 raise
             return result
-
-
-async def _closed(session: Session, order: OrderProgress) -> OrderProgress:
-    """Show the order until it is closed, also while it waits for a person, and return it then."""
-    async with session.watching() as show:
-        async for documents in session.client.watch([order.order_id], lambda seen: seen.closed):
-            [order] = documents.values()
-            show(order_tree(order, now()), headline(order, now()).plain)
-    return order
 
 
 def _show(screen: Screen, result: OrderResult) -> None:

@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from rich.console import Group
 
 from order_system.cli.ending import dying_at_once
-from order_system.cli.options import CLEAN, Embedded, Json, Strict
-from order_system.cli.screen import Screen, now
+from order_system.cli.options import CLEAN, Embedded, Strict
+from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import OrderResult, changes, counts, order_tree, orders_picture, results_table
 from order_system.domain.errors import DatabaseUnreachable, InvalidOrder, OrderConflict, ServerUnreachable
@@ -45,13 +45,12 @@ async def submit(
     *,
     embedded: Embedded = False,
     strict: Strict = False,
-    as_json: Json = False,
+    screen: Screen = PEOPLE,
 ) -> int:
     try:
         orders = read_file(file)
     except InvalidOrder as refused:
         raise InvalidOrder(f"{_NOTHING}\n{refused}") from None
-    screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
         for submission in await submit_all(session.client, orders):
             if submission.how is not Submitted.STARTED:
@@ -59,8 +58,8 @@ async def submit(
         return exit_code(await follow(session, orders), strict=strict)
 
 
-def schema(*, as_json: Json = False) -> int:
-    del as_json  # it is JSON anyway
+def schema(*, screen: Screen = PEOPLE) -> int:
+    del screen  # it is JSON anyway
     Screen(as_json=True).answer(order_schema())
     return CLEAN
 
@@ -129,7 +128,15 @@ async def follow(session: Session, orders: Sequence[Order], *, keep: bool = Fals
             conflicts.append(str(conflict))
             refused = {"status": OrderStatus.FAILED, "reason": str(conflict), "note": None}
             latest[order.order_id] = latest[order.order_id].model_copy(update=refused)
-    results = [await _result(session, order, latest[order.order_id]) for order in orders]
+    results: list[OrderResult] = []
+    for order, progress in ((each, latest[each.order_id]) for each in orders):
+        total, link = (
+            format_amount(order.total, order.currency),
+            session.page(progress.workflow_id, progress.run_id),
+        )
+        fulfilled = progress.status is OrderStatus.FULFILLED
+        outcome = await session.system.book.outcome(order.order_id) if fulfilled else None
+        results.append(OrderResult(progress, total, outcome, link))
     documents = [result.order.model_dump(mode="json") for result in results]
     screen.answer(documents, results_table(results, now()))
     if keep:
@@ -181,14 +188,4 @@ def _may_have_been_started(order_ids: Sequence[str]) -> str:
     return (
         f"\n{names} may have been started. To look, when it is back: {STARTER} status {order_ids[0]}. "
         "Or submit again: what runs is found, and nobody is charged twice."
-    )
-
-
-async def _result(session: Session, order: Order, progress: OrderProgress) -> OrderResult:
-    fulfilled = progress.status is OrderStatus.FULFILLED
-    return OrderResult(
-        order=progress,
-        total=format_amount(order.total, order.currency),
-        outcome=await session.system.book.outcome(order.order_id) if fulfilled else None,
-        link=session.page(progress.workflow_id, progress.run_id),
     )

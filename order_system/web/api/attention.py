@@ -14,7 +14,7 @@ from order_system.domain.listing import PAGE_ROWS_LIMIT
 from order_system.web import examples, patterns
 from order_system.web.documents.orders import AnswerBody
 from order_system.web.guards.access import Caller, Operator, Viewer
-from order_system.web.problems import documented
+from order_system.web.problems import described
 from order_system.web.services import Given, Services
 
 router = APIRouter(prefix="/api")
@@ -55,11 +55,9 @@ class ActionBody(AnswerBody):
 @router.get(
     "/attention",
     tags=["Attention"],
-    summary="List what needs attention",
-    responses={
-        200: examples.answer("What waits for a person. Empty if all is well.", "attention"),
-        **documented(422, 502, 503),
-    },
+    **described(
+        "List what needs attention", "What waits for a person. Empty if all is well.", "attention", [502]
+    ),
 )
 async def list_attention(services: Given, caller: Viewer) -> Attention:
     """Lists stuck undos, held orders, bugs, and all else that does not go on by itself: what stops all orders
@@ -81,8 +79,12 @@ async def waiting_for(services: Services, caller: Caller) -> list[Concern]:
 @router.post(
     "/orders/actions",
     tags=["Orders"],
-    summary="Retry, resolve, give up, cancel or take many orders",
-    responses={200: examples.answer("What came of each.", "actions"), **documented(408, 413, 422, 502, 503)},
+    **described(
+        "Retry, resolve, give up, cancel or take many orders",
+        "What came of each.",
+        "actions",
+        [408, 413, 502],
+    ),
 )
 async def act(
     wish: Annotated[ActionBody, Body(openapi_examples=examples.EXAMPLES["action_bodies"])],
@@ -96,8 +98,7 @@ async def act(
 @router.post(
     "/webhooks/{event_id}/again",
     tags=["Attention"],
-    summary="Send an undelivered event again",
-    responses={200: examples.answer("What came of it.", "sent_again"), **documented(409, 413, 422, 502, 503)},
+    **described("Send an undelivered event again", "What came of it.", "sent_again", [409, 413, 502]),
 )
 async def send_again(
     event_id: EventId,

@@ -19,7 +19,7 @@ from order_system.web.api.parameters import BatchName, Cursor, Limit, Linked, Mo
 from order_system.web.documents import batches as documents
 from order_system.web.downloads import CSV, JSON_LINES, attached, begun, outcome_csv
 from order_system.web.guards.access import Operator, operator
-from order_system.web.problems import UnsupportedMediaType, documented
+from order_system.web.problems import UnsupportedMediaType, described
 from order_system.web.services import Given, Services
 from order_system.web.uploads import Uploads, inspected, planned, reading_of
 
@@ -32,22 +32,19 @@ _FILE = {
     "content": {CSV: examples.text("csv_file"), JSON_LINES: examples.text("json_lines_file")},
 }
 _HANDLING = "For orders that do not say it themselves."
-_DOWNLOAD = {
-    200: {"description": "CSV, sent while it is written.", "content": {CSV: examples.text("outcome_csv")}},
-    **documented(404, 409, 422, 503),
-}
 
 
 @router.post(
     "",
-    status_code=202,
-    summary="Upload a file of orders, and run it",
+    **described(
+        "Upload a file of orders, and run it",
+        "Under way.",
+        "batch_started",
+        [408, 409, 413, 415, 502],
+        status_code=202,
+        also={200: examples.answer("With `dry_run`: the plan.", "plan", model=documents.PlanDocument)},
+    ),
     response_model=documents.BatchStarted,
-    responses={
-        200: examples.answer("With `dry_run`: the plan.", "plan", model=documents.PlanDocument),
-        202: examples.answer("Under way.", "batch_started"),
-        **documented(408, 409, 413, 415, 422, 502, 503),
-    },
     openapi_extra={"requestBody": _FILE},
 )
 async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
@@ -106,11 +103,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     return JSONResponse(batch.model_dump(mode="json"), 202, {"Location": batch.location})
 
 
-@router.get(
-    "",
-    summary="List batches",
-    responses={200: examples.answer("A page, newest first.", "batches"), **documented(422, 503)},
-)
+@router.get("", **described("List batches", "A page, newest first.", "batches"))
 async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
     services: Given,
     linked: Linked,
@@ -125,11 +118,7 @@ async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
     return linked(await services.book.batches(wanted, cursor=cursor, limit=limit))
 
 
-@router.get(
-    "/{name}",
-    summary="Read a batch",
-    responses={200: examples.answer("How far it is.", "batch"), **documented(404, 422, 502, 503)},
-)
+@router.get("/{name}", **described("Read a batch", "How far it is.", "batch", [404, 502]))
 async def read(name: BatchName, services: Given) -> documents.BatchDocument:
     """Tells how many orders and rows have which status, the pace, and how long it will take. The batch's
     workflow answers. If no worker runs, or Temporal has forgotten the workflow, the order book answers."""
@@ -137,12 +126,7 @@ async def read(name: BatchName, services: Given) -> documents.BatchDocument:
 
 
 @router.get(
-    "/{name}/orders",
-    summary="List a batch's orders",
-    responses={
-        200: examples.answer("A page, by order ID.", "batch_orders"),
-        **documented(404, 422, 502, 503),
-    },
+    "/{name}/orders", **described("List a batch's orders", "A page, by order ID.", "batch_orders", [404, 502])
 )
 async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     name: BatchName,
@@ -157,11 +141,13 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     return linked(await services.lists.batch_orders(name, status, cursor=cursor, limit=limit))
 
 
+_OUTCOME, _WRITTEN = {CSV: examples.text("outcome_csv")}, "CSV, sent while it is written."
+
+
 @router.get(
     "/{name}/outcome.csv",
-    summary="Download what became of each line",
     response_class=StreamingResponse,
-    responses=_DOWNLOAD,
+    **described("Download what became of each line", _WRITTEN, _OUTCOME, [404, 409]),
 )
 async def outcome(name: BatchName, services: Given) -> StreamingResponse:
     """Tells of each order its workflow, status, failed step, reason and time, and of each rejected line the
@@ -171,15 +157,13 @@ async def outcome(name: BatchName, services: Given) -> StreamingResponse:
 
 @router.get(
     "/{name}/rejects.csv",
-    summary="Download the invalid lines, to be mended and run",
     response_class=StreamingResponse,
-    responses={
-        **_DOWNLOAD,
-        200: {
-            "description": "CSV; of a file of JSON Lines, JSON Lines. Sent while it is written.",
-            "content": {CSV: examples.text("rejects_csv"), JSON_LINES: examples.text("rejects_json_lines")},
-        },
-    },
+    **described(
+        "Download the invalid lines, to be mended and run",
+        "CSV; of a file of JSON Lines, JSON Lines. Sent while it is written.",
+        {CSV: examples.text("rejects_csv"), JSON_LINES: examples.text("rejects_json_lines")},
+        [404, 409],
+    ),
 )
 async def rejects(name: BatchName, services: Given, _caller: Operator) -> StreamingResponse:
     """Returns the lines as they were, with a column `reject_reason`; of a file of JSON Lines, the documents.
@@ -205,27 +189,27 @@ async def _downloaded(
 
 actions = APIRouter(prefix="/api/batches/{name}", tags=["Batches"], dependencies=[Depends(operator)])
 
-_ACTION_PROBLEMS = documented(404, 409, 413, 422, 502, 503)
-_TOLD = {200: examples.answer("The batch was told. How far it is now.", "batch"), **_ACTION_PROBLEMS}
+_PROBLEMS = (404, 409, 413, 502)
+_TOLD = ("The batch was told. How far it is now.", "batch", _PROBLEMS)
 
 Steering = Literal["pause", "resume", "cancel"]
 
 
-@actions.post("/pause", summary="Pause a batch", responses=_TOLD)
+@actions.post("/pause", **described("Pause a batch", *_TOLD))
 async def pause(name: BatchName, services: Given) -> documents.BatchDocument:
     """The batch starts no more orders for now. Those under way go on. Safe to repeat."""
     await steer(services, name, "pause")
     return await documents.read_batch(services, name)
 
 
-@actions.post("/resume", summary="Resume a batch", responses=_TOLD)
+@actions.post("/resume", **described("Resume a batch", *_TOLD))
 async def resume(name: BatchName, services: Given) -> documents.BatchDocument:
     """The batch goes on after a pause. Safe to repeat."""
     await steer(services, name, "resume")
     return await documents.read_batch(services, name)
 
 
-@actions.post("/cancel", summary="Cancel a batch", responses=_TOLD)
+@actions.post("/cancel", **described("Cancel a batch", *_TOLD))
 async def cancel(
     name: BatchName,
     services: Given,
@@ -249,10 +233,7 @@ async def steer(services: Services, name: str, how: Steering, *, orders_too: boo
 
 
 @actions.post(
-    "/retry",
-    status_code=202,
-    summary="Retry what failed",
-    responses={202: examples.answer("Under way.", "batch_started"), **_ACTION_PROBLEMS},
+    "/retry", **described("Retry what failed", "Under way.", "batch_started", _PROBLEMS, status_code=202)
 )
 async def retry(name: BatchName, services: Given, response: Response) -> documents.BatchStarted:
     """Runs only those orders of the same file that failed, were cancelled or terminated, or never began."""

@@ -19,7 +19,6 @@ from order_system.orders.client import Submitted as How
 from order_system.orders.exports import ExportFormat, exported
 from order_system.web import examples
 from order_system.web.api.parameters import Linked, OrderId, PostedOrder, Wanted, WantedPage
-from order_system.web.documents.events import MEDIA_TYPE, order_events
 from order_system.web.documents.orders import (
     AnswerBody,
     Answered,
@@ -30,9 +29,9 @@ from order_system.web.documents.orders import (
     Submitted,
     read_order,
 )
-from order_system.web.downloads import CSV, JSON_LINES, attached, begun
+from order_system.web.downloads import CSV, EVENTS, JSON_LINES, attached, begun, order_events
 from order_system.web.guards.access import Access, Caller, Operator, Viewer, operator
-from order_system.web.problems import documented
+from order_system.web.problems import described
 from order_system.web.services import Given, Services
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])
@@ -50,16 +49,19 @@ _ORDER = {
 
 @router.post(
     "",
-    status_code=202,
-    summary="Submit an order",
     response_model=Submitted,
-    responses={
-        202: examples.answer("Taken, or under way already.", "submitted"),
-        200: examples.answer(
-            "Fulfilled before, with this content. Its outcome.", "outcome", model=OrderOutcome
-        ),
-        **documented(408, 409, 413, 415, 422, 502, 503),
-    },
+    **described(
+        "Submit an order",
+        "Taken, or under way already.",
+        "submitted",
+        [408, 409, 413, 415, 502],
+        status_code=202,
+        also={
+            200: examples.answer(
+                "Fulfilled before, with this content. Its outcome.", "outcome", model=OrderOutcome
+            )
+        },
+    ),
     openapi_extra={"requestBody": _ORDER},
 )
 async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -> Response:
@@ -75,11 +77,7 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
     return JSONResponse(taken.model_dump(mode="json"), 202, {"Location": location})
 
 
-@router.get(
-    "",
-    summary="List orders",
-    responses={200: examples.answer("A page, sorted as asked.", "orders"), **documented(422, 502, 503)},
-)
+@router.get("", **described("List orders", "A page, sorted as asked.", "orders", [502]))
 async def list_orders(
     services: Given, linked: Linked, wanted: Annotated[WantedPage, Query()]
 ) -> Page[OrderSummary]:
@@ -92,15 +90,13 @@ async def list_orders(
 
 @router.get(
     ".{form}",
-    summary="Download a list of orders",
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "All orders that match, sent while they are read.",
-            "content": {CSV: examples.text("orders_csv"), JSON_LINES: examples.text("orders_json_lines")},
-        },
-        **documented(422, 502, 503),
-    },
+    **described(
+        "Download a list of orders",
+        "All orders that match, sent while they are read.",
+        {CSV: examples.text("orders_csv"), JSON_LINES: examples.text("orders_json_lines")},
+        [502],
+    ),
 )
 async def download(
     form: ExportFormat, services: Given, wanted: Annotated[Wanted, Query()]
@@ -110,15 +106,13 @@ async def download(
     return attached(await begun(pieces), f"orders.{form}", CSV if form is ExportFormat.CSV else JSON_LINES)
 
 
+_UNCHANGED = {304: {"description": "Nothing has changed since it had the `ETag` that `If-None-Match` names."}}
+
+
 @router.get(
     "/{order_id}",
-    summary="Read an order",
     response_model=OrderDocument,
-    responses={
-        200: examples.answer("Where it stands.", "order"),
-        304: {"description": "Nothing has changed since it had the `ETag` that `If-None-Match` names."},
-        **documented(404, 409, 422, 502, 503),
-    },
+    **described("Read an order", "Where it stands.", "order", [404, 409, 502], also=_UNCHANGED),
 )
 async def read(
     order_id: OrderId,
@@ -147,27 +141,20 @@ async def read(
 
 @router.get(
     "/{order_id}/events",
-    summary="Follow an order",
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "Server-sent events. `order` holds the order document, at first and whenever it "
-            "has changed. `closed` is the last one.",
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": examples.EXAMPLES["event_schema"],
-                    "example": examples.EXAMPLES["events"],
-                }
-            },
-        },
-        **documented(404, 422, 502, 503),
-    },
+    **described(
+        "Follow an order",
+        "Server-sent events. `order` holds the order document, at first and whenever it has changed. "
+        "`closed` is the last one.",
+        {EVENTS: examples.text("events") | {"schema": examples.EXAMPLES["event_schema"]}},
+        [404, 502],
+    ),
 )
 async def events(order_id: OrderId, services: Given, caller: Viewer, request: Request) -> StreamingResponse:
     """Sends events until the order is closed. After a break connect again: the first event has its state."""
     access: Access = request.app.state.access
     pieces = await begun(order_events(services, order_id, caller, lambda: access.caller(request) == caller))
-    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
+    return StreamingResponse(pieces, media_type=EVENTS, headers={"X-Accel-Buffering": "no"})
 
 
 actions = APIRouter(prefix="/api/orders/{order_id}", tags=["Orders"], dependencies=[Depends(operator)])
@@ -175,18 +162,19 @@ actions = APIRouter(prefix="/api/orders/{order_id}", tags=["Orders"], dependenci
 Answer = Annotated[AnswerBody, Body(openapi_examples=examples.EXAMPLES["answers"])]
 Resolving = Annotated[ResolutionBody, Body(openapi_examples=examples.EXAMPLES["resolutions"])]
 Refunding = Annotated[RefundBody, Body(openapi_examples=examples.EXAMPLES["refunds"])]
-_PROBLEMS = documented(404, 408, 409, 413, 422, 502, 503)
-_ANSWERED = {200: examples.answer("The answer was taken.", "answered"), **_PROBLEMS}
+_PROBLEMS = (404, 408, 409, 413, 502)
+_ANSWERED = ("The answer was taken.", "answered", _PROBLEMS)
 
 
 @actions.post(
     "/cancel",
-    summary="Cancel an order",
-    responses={
-        200: examples.answer("What came of it.", "cancelled"),
-        202: examples.answer("The order is still being undone.", "still_undoing", model=Cancelled),
-        **documented(404, 413, 422, 502, 503),
-    },
+    **described(
+        "Cancel an order",
+        "What came of it.",
+        "cancelled",
+        [404, 413, 502],
+        also={202: examples.answer("The order is still being undone.", "still_undoing", model=Cancelled)},
+    ),
 )
 async def cancel(order_id: OrderId, services: Given, caller: Operator, response: Response) -> Cancelled:
     """Cancels an order, and waits some seconds for the verdict: the order is undone; it is too late, since
@@ -206,19 +194,19 @@ async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
     return answer
 
 
-@actions.post("/retry", summary="Retry the failed step of a held order", responses=_ANSWERED)
+@actions.post("/retry", **described("Retry the failed step of a held order", *_ANSWERED))
 async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """Runs the failed step of a held order once more, and only that step."""
     return await _answered(services, order_id, caller, StepRetry(**answer.given(caller)))
 
 
-@actions.post("/give-up", summary="Give a held order up", responses=_ANSWERED)
+@actions.post("/give-up", **described("Give a held order up", *_ANSWERED))
 async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """Undoes a held order now, before its hold runs out."""
     return await _answered(services, order_id, caller, GiveUp(**answer.given(caller)))
 
 
-@actions.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
+@actions.post("/resolve", **described("Answer an undo that is stuck", *_ANSWERED))
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
     """Has a stuck undo or refund tried again now, or records that it was done by hand; or that a person has
     told the customer what was never sent."""
@@ -227,12 +215,13 @@ async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller:
 
 @actions.post(
     "/refunds",
-    summary="Give money of a fulfilled order back",
-    responses={
-        200: examples.answer("It is given back, or noted.", "refund"),
-        202: examples.answer("It is under way.", "refund", model=RefundDocument),
-        **_PROBLEMS,
-    },
+    **described(
+        "Give money of a fulfilled order back",
+        "It is given back, or noted.",
+        "refund",
+        _PROBLEMS,
+        also={202: examples.answer("It is under way.", "refund", model=RefundDocument)},
+    ),
 )
 async def refund(
     order_id: OrderId, wish: Refunding, services: Given, caller: Operator, response: Response
@@ -246,8 +235,7 @@ async def refund(
 
 @actions.post(
     "/forget",
-    summary="Forget a closed order",
-    responses={200: examples.answer("Nothing of its customer is kept any more.", "forgotten"), **_PROBLEMS},
+    **described("Forget a closed order", "Nothing of its customer is kept any more.", "forgotten", _PROBLEMS),
 )
 async def forget(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Came:
     """Deletes an order's workflows, and all data about its customer. Amounts, stock and times stay. `note`

@@ -50,25 +50,18 @@ PostedOrder = Annotated[Order, Depends(_order)]
 def only_known_parameters(request: Request) -> None:
     """Raise Invalid for a parameter that the OpenAPI document does not have, or that is given twice. Every
     route below /api depends on this."""
-    operation = _operation(request)
+    paths: dict[str, Any] = request.app.openapi()["paths"]
+    operation = paths.get(request.scope["route"].path, {}).get(request.method.lower(), {})
     known = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
     given = [name for name, _ in request.query_params.multi_items()]
+    there_are = f"there are {', '.join(known)}" if known else "it takes none"
+    unknown = f"is no parameter of this request; {there_are}"
     mistakes = [
-        *(Mistake(field=spell((name,)), message=_unknown(known)) for name in sorted(set(given) - set(known))),
+        *(Mistake(field=spell((name,)), message=unknown) for name in sorted(set(given) - set(known))),
         *(Mistake(field=name, message="is given more than once") for name in known if given.count(name) > 1),
     ]
     if mistakes:
         raise Invalid(mistakes)
-
-
-def _operation(request: Request) -> dict[str, Any]:
-    paths: dict[str, Any] = request.app.openapi()["paths"]
-    return paths.get(request.scope["route"].path, {}).get(request.method.lower(), {})
-
-
-def _unknown(known: list[str]) -> str:
-    there_are = f"there are {', '.join(known)}" if known else "it takes none"
-    return f"is no parameter of this request; {there_are}"
 
 
 def _linking(request: Request, response: Response) -> "Linked":

@@ -13,8 +13,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request, Security
@@ -39,15 +38,8 @@ NO_KEY = "a key is needed: Authorization: Bearer ..."
 TOO_MANY_WRONG_KEYS = "too many wrong keys came from this address: wait a minute"
 BEARER = {"WWW-Authenticate": "Bearer"}
 LATER = {"Retry-After": f"{policy.WRONG_KEYS_WITHIN.total_seconds():.0f}"}
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class Proof(StrEnum):
-    """What proves who the caller is."""
-
-    KEY = "key"
-    COOKIE = "cookie"
-    LOOPBACK = "loopback"
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,8 @@ class Caller:
     role: Role
     name: str
     """The name that is recorded as `who` of an answer that names nobody."""
-    proof: Proof
+    proof: Literal["key", "cookie", "loopback"]
+    """What proves who the caller is."""
 
     @property
     def may_act(self) -> bool:
@@ -85,13 +78,16 @@ class Access:
 
     def caller(self, request: HTTPConnection) -> Caller | None:
         if self.is_open:
-            return Caller(Role.OPERATOR, "operator@localhost", Proof.LOOPBACK)
+            return Caller(Role.OPERATOR, "operator@localhost", "loopback")
         if request.headers.get("authorization"):
-            key = holder_of(_secret_in(request), self._keys)
-            usable = key and not key.expired(self._now())
-            return Caller(key.role, key.name, Proof.KEY) if key and usable else None
+            key = self._in_use(_secret_in(request))
+            return key and Caller(key.role, key.name, "key")
         key = self.signed_in(request.cookies.get(COOKIE, ""))
-        return key and Caller(key.role, key.name, Proof.COOKIE)
+        return key and Caller(key.role, key.name, "cookie")
+
+    def _in_use(self, secret: str) -> WebKey | None:
+        key = holder_of(secret, self._keys)
+        return key if key and not key.expired(self._now()) else None
 
     def expired(self, secret: str) -> str | None:
         """Say that the key with this secret has expired; None if it has not, or is no key."""
@@ -100,10 +96,9 @@ class Access:
 
     def sign_in(self, secret: str) -> str | None:
         """Begin a session, and return its cookie's value; None if the key is unknown or has expired."""
-        holder, now = holder_of(secret, self._keys), self._now()
-        if holder is None or holder.expired(now):
+        if (holder := self._in_use(secret)) is None:
             return None
-        cookie = secrets.token_urlsafe(32)
+        cookie, now = secrets.token_urlsafe(32), self._now()
         self._sessions = {each: session for each, session in self._sessions.items() if session[1] > now}
         self._sessions[cookie] = holder, now + policy.WEB_SESSION
         return cookie
@@ -135,9 +130,14 @@ class AccessGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
         caller = self.access.caller(request)
-        if caller and caller.proof is Proof.KEY and _is_public(request):
+        if caller and caller.proof == "key" and _is_public(request):
             caller = None  # nobody counts the wrong keys there, so the right one must not show
-        refusal = _two_lengths(request) or self._refusal(request, caller)
+        if {"content-length", "transfer-encoding"} <= set(request.headers):
+            # Readers of either length would disagree where the next request begins.
+            detail = "a request has either Content-Length or Transfer-Encoding"
+            refusal = problem_response(400, detail, headers={"Connection": "close"})
+        else:
+            refusal = self._refusal(request, caller)
         acting.set(caller.name if caller else "nobody")
         if refusal is not None:
             if caller is not None and _acts(request):
@@ -150,7 +150,8 @@ class AccessGuard:
     def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
         # Routes are found by the scope's path: a URL built with the Host header may have another path.
         path, acts = str(request.scope["path"]), _acts(request)
-        if self.access.is_open and not is_loopback(_host_named(request)):
+        host = _HOST.fullmatch(request.headers.get("host", ""))
+        if self.access.is_open and not is_loopback(host["name"] if host else ""):
             return problem_response(
                 403, "without keys this answers to the names of this machine alone, such as localhost"
             )
@@ -178,14 +179,6 @@ def _acts(request: HTTPConnection) -> bool:
     return request.scope["method"] not in SAFE_METHODS and request.scope["path"] != DECODE
 
 
-def _two_lengths(request: HTTPConnection) -> Response | None:
-    """Refuse a request with two lengths: readers of either would disagree where the next request begins."""
-    if not {"content-length", "transfer-encoding"} <= set(request.headers):
-        return None
-    detail = "a request has either Content-Length or Transfer-Encoding"
-    return problem_response(400, detail, headers={"Connection": "close"})
-
-
 def _who_are_you(request: HTTPConnection, path: str, why: str) -> Response:
     query = request.scope["query_string"].decode("latin-1")
     # The part of a page that is renewed must not be swapped for a login.
@@ -200,7 +193,7 @@ def came_from_us(request: HTTPConnection, caller: Caller | None) -> bool:
 
     A program brings its key or, on a machine without keys, names no site. A browser always names the site of
     the page, and with a cookie it has to."""
-    if caller is not None and caller.proof is Proof.KEY:
+    if caller is not None and caller.proof == "key":
         return True
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -208,16 +201,7 @@ def came_from_us(request: HTTPConnection, caller: Caller | None) -> bool:
     origin = request.headers.get("origin")
     if origin is not None:
         return origin == f"{request.scope['scheme']}://{request.headers.get('host', '')}"
-    return caller is not None and caller.proof is Proof.LOOPBACK
-
-
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?")
-
-
-def _host_named(request: HTTPConnection) -> str:
-    """Return the host in the Host header, without the port; empty if it is not a valid name."""
-    found = _HOST.fullmatch(request.headers.get("host", ""))
-    return found["name"] if found else ""
+    return caller is not None and caller.proof == "loopback"
 
 
 bearer = HTTPBearer(

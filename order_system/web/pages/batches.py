@@ -2,7 +2,8 @@
 and what a person may do about it."""
 
 import asyncio
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from order_system.batches.progress import pace_words
 from order_system.domain.batch import ENDED, BatchProgress
 from order_system.domain.errors import UnknownBatch
-from order_system.domain.listing import BatchFilter, LineStatus, Page
+from order_system.domain.listing import BatchFilter, BatchOrder, LineStatus, Page
 from order_system.domain.search import LONGEST
 from order_system.domain.wording import so_many
 from order_system.infra.temporal.connection import check_answers
@@ -19,7 +20,7 @@ from order_system.web.documents.batches import read_batch
 from order_system.web.guards.access import operator
 from order_system.web.pages.visit import Visit, redirect
 from order_system.web.pages.words import in_words
-from order_system.web.services import Given, Services
+from order_system.web.services import Given
 
 router = APIRouter()
 HERE = "/batches"
@@ -65,7 +66,16 @@ async def show(
     services = visit.services
     await check_answers(services.temporal)
     progress = await read_batch(services, name)
-    in_book = await _in_book(services, progress, status, cursor)
+    request, page, numbers = None, Page[BatchOrder]((), None), dict[LineStatus, int]()
+    with suppress(UnknownBatch):  # it is too new for the book
+        record = await services.batches.record(name)
+        request, page = record.request, await services.lists.batch_orders(name, status, cursor=cursor)
+        waiting = await services.lists.waiting_ids()
+        numbers = await services.book.batch_counts(record.batch, record.run, waiting=waiting)
+        if progress.status not in ENDED:  # some orders run, but are not in the book yet
+            begun = max(0, numbers[LineStatus.NOT_STARTED] - progress.counts.not_started)
+            numbers[LineStatus.NOT_STARTED] -= begun
+            numbers[LineStatus.RUNNING] += begun
     return await visit.page(
         "batch.html",
         place=HERE,
@@ -75,26 +85,10 @@ async def show(
         headline=headline(progress),
         pace_words=pace_words(progress, elsewhere="Needs attention"),
         chosen_status=status,
-        **in_book,
+        request=request,
+        page=page,
+        numbers=numbers,
     )
-
-
-async def _in_book(
-    services: Services, progress: BatchProgress, status: LineStatus | None, cursor: str | None
-) -> dict[str, Any]:
-    """Return what the book has of a batch; empty if it is too new for the book. Raises InvalidCursor."""
-    try:
-        record = await services.batches.record(progress.name)
-        page = await services.lists.batch_orders(progress.name, status, cursor=cursor)
-    except UnknownBatch:
-        return {"request": None, "page": Page((), None), "numbers": {}}
-    waiting = await services.lists.waiting_ids()
-    numbers = await services.book.batch_counts(record.batch, record.run, waiting=waiting)
-    if progress.status not in ENDED:  # some orders run, but are not in the book yet
-        begun = max(0, numbers[LineStatus.NOT_STARTED] - progress.counts.not_started)
-        numbers[LineStatus.NOT_STARTED] -= begun
-        numbers[LineStatus.RUNNING] += begun
-    return {"request": record.request, "page": page, "numbers": numbers}
 
 
 # --- how far it has come, as a bar and in words ---------------------------------------------------

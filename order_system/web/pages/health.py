@@ -72,35 +72,28 @@ async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour
 def charts_of(pulse: Sequence[Pulse]) -> tuple[Chart, ...]:
     most = max(sum(part.counts.values()) for part in pulse)
     longest = max((quantile(part.durations_ms, 0.9) or 0 for part in pulse), default=0)
+    begun, failed, took = list[Column](), list[Column](), list[Column]()
+    for part in pulse:
+        told = [f"{number:,} {status.value}" for status, number in part.counts.items()]
+        heights = {status.value: 100 * number / most for status, number in part.counts.items()}
+        begun.append(Column(heights, ", ".join(told) or "none"))
+        lost = part.counts.get(SubmissionStatus.FAILED, 0)
+        ended = sum(part.counts.values()) - part.counts.get(SubmissionStatus.OPEN, 0)
+        heights = {"failed": 100 * lost / ended} if ended else {}
+        failed.append(Column(heights, f"{share(lost, ended)} of {ended:,}"))
+        half, nine = (quantile(part.durations_ms, share_of) for share_of in (0.5, 0.9))
+        if half is None or nine is None or not longest:
+            took.append(Column({}, "none has ended"))
+            continue
+        heights = {"median": 100 * half / longest, "most": 100 * (nine - half) / longest}
+        took.append(Column(heights, f"half within {in_time(half)}, 9 of 10 within {in_time(nine)}"))
     return (
-        Chart("Orders begun", so_many(most, "order"), [_begun(part, most) for part in pulse]),
-        Chart("Failed, of those that ended", "100 %", [_failed(part) for part in pulse]),
-        Chart(
-            "From start to end: half, and 9 of 10", in_time(longest), [_took(part, longest) for part in pulse]
-        ),
+        Chart("Orders begun", so_many(most, "order"), begun),
+        Chart("Failed, of those that ended", "100 %", failed),
+        Chart("From start to end: half, and 9 of 10", in_time(longest), took),
     )
 
 
 def quantile(ascending: Sequence[int], part: float) -> int | None:
     """Return the smallest value that at least this part of the values does not exceed."""
     return ascending[max(0, math.ceil(part * len(ascending)) - 1)] if ascending else None
-
-
-def _begun(part: Pulse, most: int) -> Column:
-    told = [f"{number:,} {status.value}" for status, number in part.counts.items()]
-    heights = {status.value: 100 * number / most for status, number in part.counts.items()}
-    return Column(heights, ", ".join(told) or "none")
-
-
-def _failed(part: Pulse) -> Column:
-    failed = part.counts.get(SubmissionStatus.FAILED, 0)
-    ended = sum(part.counts.values()) - part.counts.get(SubmissionStatus.OPEN, 0)
-    return Column({"failed": 100 * failed / ended} if ended else {}, f"{share(failed, ended)} of {ended:,}")
-
-
-def _took(part: Pulse, longest: int) -> Column:
-    median, most = quantile(part.durations_ms, 0.5), quantile(part.durations_ms, 0.9)
-    if median is None or most is None or not longest:
-        return Column({}, "none has ended")
-    heights = {"median": 100 * median / longest, "most": 100 * (most - median) / longest}
-    return Column(heights, f"half within {in_time(median)}, 9 of 10 within {in_time(most)}")

@@ -15,7 +15,7 @@ HOME = "/"
 
 @router.get("/login")
 async def ask(request: Request, next: str = HOME) -> Response:  # noqa: A002  (the query's own name)
-    if _access(request).is_open:
+    if request.app.state.access.is_open:
         return redirect(HOME)
     return bare_page(request, "login.html", next=ours(next), refused=None)
 
@@ -26,25 +26,24 @@ async def take(
     key: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = HOME,  # noqa: A002
 ) -> Response:
-    access = _access(request)
+    access: Access = request.app.state.access
     if access.is_open:
         return redirect(HOME)
-    if access.wrong_keys.too_many(request):
-        return bare_page(request, "login.html", status=429, next=ours(next), refused=TOO_MANY_WRONG_KEYS)
-    session = access.sign_in(key.strip())
-    if session is None:
-        if (refused := access.expired(key.strip())) is None:
+    status, refused = 429, TOO_MANY_WRONG_KEYS
+    if not access.wrong_keys.too_many(request):
+        if session := access.sign_in(key.strip()):
+            response = redirect(ours(next))
+            set_cookie(response, session, secure=request.scope["scheme"] == "https")
+            return response
+        status, refused = 401, access.expired(key.strip()) or "No such key is known here."
+        if access.expired(key.strip()) is None:
             access.wrong_keys.note(request)
-            refused = "No such key is known here."
-        return bare_page(request, "login.html", status=401, next=ours(next), refused=refused)
-    response = redirect(ours(next))
-    set_cookie(response, session, secure=request.scope["scheme"] == "https")
-    return response
+    return bare_page(request, "login.html", status=status, next=ours(next), refused=refused)
 
 
 @router.post("/logout")
 async def leave(request: Request) -> Response:
-    _access(request).sign_out(request.cookies.get(COOKIE, ""))
+    request.app.state.access.sign_out(request.cookies.get(COOKIE, ""))
     response = redirect("/login")
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
@@ -58,7 +57,3 @@ def ours(address: str) -> str:
         return HOME
     foreign = parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//")
     return HOME if foreign or "\\" in address or not address.isprintable() else address
-
-
-def _access(request: Request) -> Access:
-    return request.app.state.access

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from order_system.domain.card_numbers import text_holds_card_number
 from order_system.domain.errors import InvalidOrder, OrderConflict
 from order_system.domain.ids import is_order_id
-from order_system.domain.order import Order
 from order_system.gateways.loading import chosen, not_simulated
 from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
 from order_system.intake.reader import order_document, read_orders
@@ -46,7 +45,9 @@ async def submit(
 ) -> Response:
     """Submit the order. Safe to repeat, as every submission."""
     try:
-        order = _one_order(document)
+        if len(orders := read_orders(document, "the document")) != 1:
+            raise InvalidOrder("This takes one order; a file of many is a batch: upload it.")
+        [order] = orders
         if again not in ("", order.order_id):
             raise InvalidOrder(f"the document: order_id must stay {again}: another ID is another order")
         submission = await visit.services.orders.submit(order)
@@ -56,14 +57,6 @@ async def submit(
         return await _form(visit, kept, mistakes=str(refused).splitlines(), again=again, code=code)
     started = submission.how is Submitted.STARTED
     return redirect(f"/orders/{order.order_id}", "submitted" if started else "submitted-before")
-
-
-def _one_order(text: str) -> Order:
-    """Read the text as one order. Raises InvalidOrder."""
-    orders = read_orders(text, "the document")
-    if len(orders) != 1:
-        raise InvalidOrder("This takes one order; a file of many is a batch: upload it.")
-    return orders[0]
 
 
 async def _form(

@@ -74,6 +74,8 @@ class FilterForm(Wanted):
 async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> Response:
     """Show the list. Raises InvalidCursor."""
     wanted, services = chosen.wanted(visit.now), visit.services
+    exported = chosen.model_copy(update={"opened_since": wanted.opened_since})
+    query = exported.model_dump(mode="json", by_alias=True, include=set(Wanted.model_fields))
     return await visit.page(
         "orders.html",
         place=HERE,
@@ -85,14 +87,8 @@ async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> R
         sorts=[(value, words) for value, (words, *_) in SORTS.items()],
         paged=SORTS[chosen.sort][1:],
         steps=list(Step),
-        exports=[(form.upper(), _exported(chosen, wanted, form)) for form in ExportFormat],
+        exports=[(form.upper(), address(f"/api/orders.{form}", query)) for form in ExportFormat],
     )
-
-
-def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> str:
-    given = chosen.model_copy(update={"opened_since": wanted.opened_since})
-    query = given.model_dump(mode="json", by_alias=True, include=set(Wanted.model_fields))
-    return address(f"/api/orders.{form}", query)
 
 
 # --- one order ------------------------------------------------------------------------------------
@@ -189,15 +185,11 @@ def attempts_told(attempts: Sequence[AttemptMade]) -> Iterator[Tried]:
         due = lines[-1].last + 1 if lines else 1
         if due < made.number:
             lines.append(Tried(made.activity, due, made.number - 1, "no answer noted"))
-        lines.append(_line(made))
+        said = ("the last one: " if made.last_number > made.number else "") + (made.said or "done")
+        last = made.last_number
+        lines.append(Tried(made.activity, made.number, last, said, made.began_at, made.ended_at))
     for lines in series:
         yield from _folded(lines)
-
-
-def _line(made: AttemptMade) -> Tried:
-    together = "the last one: " if made.last_number > made.number else ""
-    said = together + (made.said or "done")
-    return Tried(made.activity, made.number, made.last_number, said, made.began_at, made.ended_at)
 
 
 def _folded(lines: list[Tried]) -> list[Tried]:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from order_system.domain.progress import UndoState
 from order_system.domain.wording import in_time, milliseconds_between
-from order_system.orders.timeline import Bar, BarKind, Mark
+from order_system.orders.timeline import BarKind, Mark
 from order_system.web.documents.orders import OrderDocument
 from order_system.web.pages.words import round_time
 
@@ -39,23 +39,23 @@ def spans_of(order: OrderDocument) -> Iterator[Span]:
     if timeline.began_at is None:
         return
     yield Span("order", "is-order", timeline.began_at, timeline.ended_at, order.status_words)
-    begun = [(bar.kind, _span(bar, bar.started_at)) for bar in timeline.bars if bar.started_at]
-    yield from (span for kind, span in begun if kind is BarKind.STEP)
+    undos: list[Span] = []
+    for bar in timeline.bars:
+        if bar.started_at is None:
+            continue
+        if bar.kind is BarKind.UNDO:  # without the reason of a stuck one: that stands elsewhere
+            words = bar.reason if bar.state is UndoState.DONE and bar.reason else str(bar.state)
+            look = f"is-undo is-{bar.state}"
+            undos.append(Span(f"undo of {bar.step}", look, bar.started_at, bar.ended_at, words))
+        else:
+            attempts = f"{bar.attempts} attempts" if bar.attempts and bar.attempts > 1 else ""
+            yield Span(bar.step, f"is-{bar.state}", bar.started_at, bar.ended_at, attempts, bar.marks)
     for hold in order.holds:
         words = (
             f"ended by {hold.answer.who}" if hold.answer else "" if hold.ended_at else "waits for a person"
         )
         yield Span("held", "is-held", hold.since, hold.ended_at, words)
-    yield from (span for kind, span in begun if kind is BarKind.UNDO)
-
-
-def _span(bar: Bar, began: datetime) -> Span:
-    """Make a span of a bar, without the reason of a stuck undo: that stands elsewhere, and would not fit."""
-    if bar.kind is BarKind.UNDO:
-        words = bar.reason if bar.state is UndoState.DONE and bar.reason else str(bar.state)
-        return Span(f"undo of {bar.step}", f"is-undo is-{bar.state}", began, bar.ended_at, words)
-    attempts = f"{bar.attempts} attempts" if bar.attempts and bar.attempts > 1 else ""
-    return Span(bar.step, f"is-{bar.state}", began, bar.ended_at, attempts, bar.marks)
+    yield from undos
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict
 from order_system.domain.ids import batch_name_for
 from order_system.domain.order import Capture, Flow, Handling
-from order_system.domain.order_file import FileFormat
+from order_system.domain.order_file import FileFormat, FileRef
 from order_system.web import policy
 from order_system.web.guards.access import Operator
 from order_system.web.pages.visit import Visit, address, redirect
@@ -51,6 +51,11 @@ class Asked(BaseModel):
 class Uploaded(Asked):
     sha256: str = Field(max_length=64)
 
+    async def file(self, services: Services) -> FileRef:
+        """Inspect the file that was kept. Raises InvalidUsage, FileRefused."""
+        path = Uploads(services.settings.uploads).path_of(self.name, self.sha256, self.format)
+        return await inspected(services, path, self.name, self.reading)
+
 
 class ToRun(Uploaded):
     window: int = Field(default=domain_policy.BATCH_WINDOW, ge=1, le=domain_policy.BATCH_WINDOW_LIMIT)
@@ -74,10 +79,13 @@ async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()])
     name = sent.name.strip() or batch_name_for((sent.file.filename or "").replace("\\", "/"))
     asked = Asked.model_validate({**sent.model_dump(exclude={"file"}), "name": name})
     try:
-        sha256 = await _stored(visit.services, asked, sent.file)
+        reading, uploads = asked.reading, Uploads(visit.services.settings.uploads)
+        async with uploads.received(name, _chunks(sent.file), asked.format) as file:
+            await inspected(visit.services, file.path, name, reading)
+            await file.keep()
     except (InvalidOrder, InvalidUsage) as refused:
         return await _form(visit, asked, refused=str(refused))
-    return redirect(address("/new-batch/plan", {**asked.model_dump(mode="json"), "sha256": sha256}))
+    return redirect(address("/new-batch/plan", {**asked.model_dump(mode="json"), "sha256": file.sha256}))
 
 
 @router.get("/new-batch/plan")
@@ -89,9 +97,7 @@ async def plan(visit: Visit, _caller: Operator, uploaded: Annotated[Uploaded, Qu
 @router.post("/batches/run")
 async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()]) -> Response:
     """Run the batch. Raises as `plan`."""
-    services, name = visit.services, to_run.name
-    path = Uploads(services.settings.uploads).path_of(name, to_run.sha256, to_run.format)
-    ref = await inspected(services, path, name, to_run.reading)
+    services, name, ref = visit.services, to_run.name, await to_run.file(visit.services)
     try:
         handling = Handling(flow=to_run.flow or None, capture=to_run.capture or None)
         request = BatchRequest(name=name, file=ref, window=to_run.window).with_defaults(handling)
@@ -101,20 +107,8 @@ async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()])
     return redirect(f"/batches/{name}", "batch-started" if new else "batch-running")
 
 
-async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
-    """Keep the file, and return its SHA-256. On InvalidUsage, FileRefused and UploadFailed, keep nothing."""
-    reading = asked.reading
-    received = Uploads(services.settings.uploads).received(asked.name, _chunks(sent), asked.format)
-    async with received as file:
-        await inspected(services, file.path, asked.name, reading)
-        await file.keep()
-    return file.sha256
-
-
 async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None) -> Response:
-    path = Uploads(visit.services.settings.uploads).path_of(uploaded.name, uploaded.sha256, uploaded.format)
-    ref = await inspected(visit.services, path, uploaded.name, uploaded.reading)
-    found = await planned(visit.services, ref)
+    found = await planned(visit.services, ref := await uploaded.file(visit.services))
     numbers = found.numbers()
     return await visit.page(
         "batch_plan.html",

@@ -22,26 +22,16 @@ from order_system.web.guards.access import Caller, Viewer
 from order_system.web.pages import words
 from order_system.web.services import Given, Services
 
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("order_system.web", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Any] = {
-        each.__name__: each
-        for each in (*words.FILTERS, iso, in_time, time_between, format_amount, format_decimal)
-    }
-    environment.filters.update(filters)
-    everywhere: dict[str, Any] = {"starter": STARTER}
-    environment.globals.update(everywhere)
-    return environment
-
-
-TEMPLATES = _environment()
+TEMPLATES = Environment(
+    loader=PackageLoader("order_system.web", "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_FILTERS = (*words.FILTERS, iso, in_time, time_between, format_amount, format_decimal)
+TEMPLATES.filters.update(dict[str, Any]((each.__name__, each) for each in _FILTERS))
+TEMPLATES.globals.update(dict[str, Any](starter=STARTER))
 
 
 @dataclass(frozen=True)

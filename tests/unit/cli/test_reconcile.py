@@ -10,6 +10,7 @@ from rich.console import Console
 
 from order_system.cli import reconcile as command
 from order_system.cli.reconcile import report_view
+from order_system.cli.screen import Screen
 from order_system.domain import policy
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.reconciliation import (
@@ -115,7 +116,7 @@ async def test_the_exit_code_says_whether_all_could_be_settled(
         yield SimpleNamespace(system=system, temporal=None)
 
     monkeypatch.setattr(command, "open_session", session)
-    assert await command.reconcile(as_json=True) == code
+    assert await command.reconcile(screen=Screen(as_json=True)) == code
     printed = capsys.readouterr()
     if isinstance(came_to, Exception):
         assert printed.out == ""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from order_system.cli.batches.outcome import outcome_view
+from order_system.cli.batches.views import outcome_view
 from order_system.cli.orders import listing
 from order_system.cli.orders.children import _view
 from order_system.cli.orders.samples import scenarios_table
