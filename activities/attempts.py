@@ -4,6 +4,7 @@ explains the book's side."""
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -70,14 +71,15 @@ def time_left(attempt: Attempt) -> float:
     return min(left, longest).total_seconds()
 
 
+@dataclass(frozen=True)
 class Effects:
-    """Carries out a step's effects. `patience`: the attempts that may reach its gateway before it fails."""
+    """Carries out the effects of a step. The base of each step's activities."""
 
-    def __init__(self, book: OrderBook, patience: int, *, late: bool = False) -> None:
-        """`late` is for orders whose workflow has ended."""
-        self._book = book
-        self._patience = patience
-        self._late = late
+    book: OrderBook
+    patience: int = field(default=max(policy.PATIENCE.values()), kw_only=True)
+    """The attempts that may reach the step's gateway before the step fails."""
+    late: bool = field(default=False, kw_only=True)
+    """True for orders whose workflow has ended."""
 
     @contextmanager
     def patiently(self, request: StepRequest) -> Generator[Attempt]:
@@ -95,7 +97,7 @@ class Effects:
             raise told from failure
         except Exception as failure:
             used = attempt.reached or attempt_number()
-            if used < self._patience and not isinstance(failure, OutcomeUnknown):
+            if used < self.patience and not isinstance(failure, OutcomeUnknown):
                 retry_when_asked_to(failure)
                 raise
             words = f"gave up after {used} attempts"
@@ -115,12 +117,12 @@ class Effects:
         raises if the effect must not happen after them.
 
         Raises Fenced, ServerUnreachable, and what the book's `open_and_claim` raises."""
-        claimed = await self._book.open_and_claim(ref, effect, attempt, opening)
+        claimed = await self.book.open_and_claim(ref, effect, attempt, opening)
         while isinstance(claimed, frozenset):
             await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
             if check_earlier is not None:
                 await check_earlier(claimed)
-            claimed = await self._book.open_and_claim(ref, effect, attempt, opening, earlier=claimed)
+            claimed = await self.book.open_and_claim(ref, effect, attempt, opening, earlier=claimed)
         return claimed
 
     async def carry_out(
@@ -130,7 +132,7 @@ class Effects:
         and the ApplicationError GAVE_UP once the patience is used up."""
         ref = request.submission
         with self.patiently(request) as attempt:
-            claimed = await self._book.claim(ref, effect, attempt)
+            claimed = await self.book.claim(ref, effect, attempt)
             return await self.call_and_record(ref, claimed, receipt_type, call, attempt)
 
     async def call_and_record(
@@ -145,7 +147,7 @@ class Effects:
         if claimed.state is EffectState.DONE:
             return receipt_type.model_validate(claimed.receipt)
         receipt = await self.call_gateway(ref, claimed, call, attempt)
-        await self._book.record(ref, claimed.effect, receipt, attempt.now(), late=self._late)
+        await self.book.record(ref, claimed.effect, receipt, attempt.now(), late=self.late)
         return receipt
 
     async def call_gateway(
@@ -161,8 +163,8 @@ class Effects:
         limit = asyncio.timeout(None)
         try:
             attempt.reached = claimed.claims_in_run
-            if attempt.reached > 2 * self._patience:
-                raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * self._patience} times")
+            if attempt.reached > 2 * self.patience:
+                raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * self.patience} times")
             async with asyncio.timeout(time_left(attempt)) as limit:
                 return await call(Key(ref.key(claimed.effect), claimed.round))
         except TimeoutError as late:
@@ -170,10 +172,10 @@ class Effects:
         except (BusinessError, NotReached, DiesInEachCall) as no:
             if limit.expired():  # we cut the call off: what its gateway says then is no answer
                 raise AnswerLost(f"the gateway did not answer in time, and then said: {no}") from no
-            await self._book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
+            await self.book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
             raise
         except BookTooLate:
-            await self._book.answered_no(ref, claimed.effect, reached=False)
+            await self.book.answered_no(ref, claimed.effect, reached=False)
             raise
 
 

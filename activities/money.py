@@ -2,6 +2,7 @@
 or it was paid elsewhere, before the order came to us."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from order_system.domain.book import EffectState, OrderBook
@@ -22,15 +23,19 @@ class _Price(TypedDict):
     currency: str
 
 
+@dataclass(frozen=True)
 class Money:
-    """Takes money and gives it back. `gateway` may also offer `CapturesLater`, `TakesOver` and
-    `PaymentsElsewhere`, or some of them. `runs` knows the customer to whom a person must give money back."""
+    """Takes money and gives it back."""
 
-    def __init__(self, book: OrderBook, gateway: PaymentGateway, runs: OrderRuns | None) -> None:
-        self._book = book
-        self._gateway = gateway
-        self._offers: Any = gateway  # for what it may also offer
-        self._runs = runs
+    book: OrderBook
+    gateway: PaymentGateway
+    runs: OrderRuns | None
+    """Knows the customer to whom a person must give money back."""
+
+    @property
+    def _offers(self) -> Any:
+        """The gateway, for `CapturesLater`, `TakesOver` and `PaymentsElsewhere`, as far as it offers them."""
+        return self.gateway
 
     async def take(self, request: PaymentRequest, reference: str | None, key: Key) -> PaymentReceipt:
         """Charge the amount, or only hold it. With the `reference` of a payment made elsewhere, confirm that
@@ -38,7 +43,7 @@ class Money:
         price, by = _Price(amount=request.amount, currency=request.currency), request.payment_method
         if not request.captured_on_dispatch:
             if reference is None:
-                return await self._gateway.charge(key, payment_method=by, **price)
+                return await self.gateway.charge(key, payment_method=by, **price)
             return await self._confirm(key, reference, **price)
         if reference is None:
             held = await self._holding().authorise(key, payment_method=by, **price)
@@ -50,7 +55,7 @@ class Money:
 
     async def capture(self, ref: SubmissionRef, key: Key) -> PaymentReceipt:
         """Capture all the money that is held. Raises what the gateway raises."""
-        charge = (await self._book.journal(ref))[Effect.CHARGE]
+        charge = (await self.book.journal(ref))[Effect.CHARGE]
         receipt = PaymentReceipt.model_validate(charge.receipt)
         taken = await self._holding().capture(key, charge_key=ref.key(Effect.CHARGE), receipt=receipt)
         return taken.model_copy(update={"held": False})
@@ -58,14 +63,14 @@ class Money:
     async def give_back(self, charge_key: str) -> RefundReceipt | NotCaptured | None:
         """Refund as `PaymentGateway.refund` does, but void money that is only held. Raises RefundByHand."""
         order_id, submission, _ = split_key(charge_key)
-        journal = await self._book.journal(_ref(order_id, submission))
+        journal = await self.book.journal(_ref(order_id, submission))
         if Effect.CAPTURE in journal:
             return await self._void_or_refund(charge_key, journal)
         receipt = payment_in(journal)
         if receipt is None or not receipt.captured_elsewhere:
-            return await self._gateway.refund(charge_key, receipt=receipt)
+            return await self.gateway.refund(charge_key, receipt=receipt)
         looks_up = hasattr(self._offers, "find_payment")
-        refunded = await self._gateway.refund(charge_key, receipt=receipt) if looks_up else None
+        refunded = await self.gateway.refund(charge_key, receipt=receipt) if looks_up else None
         if refunded is None:
             raise await self.by_hand(order_id, submission, receipt, receipt.amount)
         return refunded
@@ -84,7 +89,7 @@ class Money:
         """Refuse a payment that also paid an earlier submission, which was undone: some gateways cannot tell.
         `reference` is None if the order is to be charged. Raises PaymentNotConfirmed."""
         for submission in earlier if reference else ():
-            receipt = payment_in(await self._book.journal(_ref(ref.order_id, submission)))
+            receipt = payment_in(await self.book.journal(_ref(ref.order_id, submission)))
             if receipt and receipt.captured_elsewhere and receipt.charge_id == reference:
                 raise PaymentNotConfirmed(
                     f"the payment {reference} was that of submission {submission}, which was undone, and so "
@@ -113,7 +118,7 @@ class Money:
         key, receipt = Key(charge_key, charge.round), payment_in({Effect.CHARGE: charge})
         answer = await self._holding().void(key, receipt=receipt)
         if isinstance(answer, PaymentReceipt):
-            return await self._gateway.refund(charge_key, receipt=answer)
+            return await self.gateway.refund(charge_key, receipt=answer)
         if capture.state is EffectState.DONE:
             raise StillInDoubt(
                 "the book has the receipt of a capture, and the gateway says that there was none"
@@ -127,7 +132,7 @@ class Money:
 
     async def _customer(self, order_id: str, submission: str) -> str:
         """Name the customer, in quotes after a colon: `infra/redaction.py` keeps those out of the logs."""
-        order = await self._runs.order_of(_ref(order_id, submission)) if self._runs else None
+        order = await self.runs.order_of(_ref(order_id, submission)) if self.runs else None
         if order is None:
             return "whose it was, Temporal has forgotten, or its key is not here"
         name = order.customer.name.replace('"', "'")

@@ -1,5 +1,6 @@
 """Charges a customer once, unless the order is paid already, and gives all or a part of it back."""
 
+from dataclasses import dataclass, field
 from functools import partial
 
 from temporalio import activity
@@ -7,30 +8,25 @@ from temporalio import activity
 from activities.attempts import Effects, this_attempt
 from activities.money import Money
 from activities.undos import retried_always, undo
-from order_system.domain import messages, policy
-from order_system.domain.book import JournalEntry, OrderBook
+from order_system.domain import messages
+from order_system.domain.book import JournalEntry
 from order_system.domain.errors import BusinessError, PaymentNotConfirmed, RefundRefused
 from order_system.domain.gateways import PaymentGateway
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, RefundReceipt
-from order_system.domain.payment_methods import Elsewhere, made_elsewhere, reference_of
+from order_system.domain.payment_methods import reference_of
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.refunds import Refund, RefundRequest, RefundState
-from order_system.domain.steps import Effect, Step
+from order_system.domain.steps import Effect
 
 
-class PaymentActivities:
-    def __init__(
-        self,
-        book: OrderBook,
-        gateway: PaymentGateway,
-        *,
-        runs: OrderRuns | None = None,
-        patience: int = policy.PATIENCE[Step.PAYMENT],
-    ) -> None:
-        self._book = book
-        self._gateway = gateway
-        self._money = Money(book, gateway, runs)
-        self._effects = Effects(book, patience)
+@dataclass(frozen=True)
+class PaymentActivities(Effects):
+    gateway: PaymentGateway
+    runs: OrderRuns | None = field(default=None, kw_only=True)
+
+    @property
+    def _money(self) -> Money:
+        return Money(self.book, self.gateway, self.runs)
 
     @activity.defn
     async def charge(self, request: messages.PaymentRequest) -> messages.PaymentAnswer:
@@ -39,44 +35,39 @@ class PaymentActivities:
 
         Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
         ref, reference = request.submission, _made_elsewhere(request.payment_method)
-        only_held = made_elsewhere(request.payment_method) is Elsewhere.AUTHORISED
-        if only_held and not request.captured_on_dispatch:
-            raise PaymentNotConfirmed("an older worker began it: submit it again when none is left")
         opening = messages.Opening(
             total=request.amount,
             currency=request.currency,
             captured_on_dispatch=request.captured_on_dispatch,
             email=request.email,
         )
-        with self._effects.patiently(request) as attempt:
+        with self.patiently(request) as attempt:
             check = partial(self._money.refuse_if_given_back, ref, reference)
-            claimed = await self._effects.open_and_claim(
-                ref, Effect.CHARGE, attempt, opening, check_earlier=check
-            )
+            claimed = await self.open_and_claim(ref, Effect.CHARGE, attempt, opening, check_earlier=check)
             if not isinstance(claimed, JournalEntry):
                 return claimed
             call = partial(self._money.take, request, reference)
-            receipt = await self._effects.call_and_record(ref, claimed, PaymentReceipt, call, attempt)
+            receipt = await self.call_and_record(ref, claimed, PaymentReceipt, call, attempt)
         return messages.Charged(receipt=receipt)
 
     @activity.defn
     async def capture(self, request: messages.StepRequest) -> PaymentReceipt:
         """Capture what `charge` only holds. Idempotent by its own key. Raises PaymentDeclined or Fenced."""
         call = partial(self._money.capture, request.submission)
-        return await self._effects.carry_out(request, Effect.CAPTURE, PaymentReceipt, call)
+        return await self.carry_out(request, Effect.CAPTURE, PaymentReceipt, call)
 
     @activity.defn
     async def refund(self, request: messages.UndoRequest) -> messages.UndoAnswer:
         """Undo `charge` and `capture`: fence their keys, give back captured money, also if it was captured
         elsewhere, and void held money. Idempotent. Raises RefundByHand until a person has answered."""
-        return await undo(self._book, request, Effect.CHARGE, self._money.give_back)
+        return await undo(self.book, request, Effect.CHARGE, self._money.give_back)
 
     @activity.defn
     async def refund_part(self, request: RefundRequest) -> Refund:
         """Note the refund in the book, make it at the gateway unless a person has, and note how it ended. A
         refusal is an end, too. Idempotent. Raises RefundByHand until a person has answered."""
         ref, asked, attempt = request.submission, request.refund, this_attempt()
-        refund = await self._book.ask_refund(ref, asked)
+        refund = await self.book.ask_refund(ref, asked)
         if refund.state is not RefundState.UNDER_WAY:
             return refund
         state, detail = asked.state, asked.detail
@@ -86,14 +77,14 @@ class PaymentActivities:
                 state, detail = RefundState.REFUNDED, receipt.refund_id
             except BusinessError as no:
                 state, detail = RefundState.REFUSED, str(no)
-        return await self._book.end_refund(ref, refund.ended(state, detail, attempt.now()))
+        return await self.book.end_refund(ref, refund.ended(state, detail, attempt.now()))
 
     async def _give_back(self, request: RefundRequest, amount: int) -> RefundReceipt:
         """Refund a part if the gateway offers `domain.gateways.RefundsParts`, else all by its `refund`."""
         ref, charge_key = request.submission, request.submission.key(Effect.CHARGE)
-        if (outcome := await self._book.outcome(ref.order_id)) is None:
+        if (outcome := await self.book.outcome(ref.order_id)) is None:
             raise RefundRefused(f"{ref.order_id} is not fulfilled")
-        paid, in_parts = outcome.payment, getattr(self._gateway, "refund_part", None)
+        paid, in_parts = outcome.payment, getattr(self.gateway, "refund_part", None)
         if in_parts and paid.captured_elsewhere is not CapturedElsewhere.AT_ITS_WORD:
             return await in_parts(request.key, charge_key=charge_key, receipt=paid, amount=amount)
         if amount == paid.amount:

@@ -1,5 +1,6 @@
 """Sends events to a receiver outside."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from temporalio import activity
@@ -15,13 +16,13 @@ class Receiver(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class WebhookActivities:
-    def __init__(self, receiver: Receiver | None) -> None:
-        self._receiver = receiver
+    receiver: Receiver | None
 
     @activity.defn
     async def deliver(self, event: Event) -> str:
         """Send the event. Without a receiver it waits for one. Raises what `Receiver.post` raises."""
-        if self._receiver is None:
+        if self.receiver is None:
             raise AnswerLost("ORDER_WEBHOOKS_URL is not set where this worker runs")
-        return await self._receiver.post(event)
+        return await self.receiver.post(event)

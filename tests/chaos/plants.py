@@ -228,7 +228,7 @@ VOID_OVERTAKES_A_CAPTURE = Plant(
     (
         Change(
             "activities/money.py",
-            "            return await self._gateway.refund(charge_key, receipt=answer)\n",
+            "            return await self.gateway.refund(charge_key, receipt=answer)\n",
             "            return NotCaptured(authorised=True)\n",
         ),
     ),

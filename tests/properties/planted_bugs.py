@@ -99,7 +99,7 @@ def the_gateway_is_not_asked_who_was_first(_: Bench) -> Iterator[None]:
     async def by_the_book(money: Any, key: str, journal: Any) -> Any:
         if journal[Effect.CAPTURE].state is EffectState.DONE:
             return await sound(money, key, journal)
-        await money._gateway.void(key, receipt=None)
+        await money.gateway.void(key, receipt=None)
         return NotCaptured(authorised=True)
 
     with patch.object(Money, "_void_or_refund", by_the_book):
@@ -111,7 +111,7 @@ def captures_are_not_refunded(_: Bench) -> Iterator[None]:
     """An undo that finds the money captured says that it has given it back, and does not."""
 
     async def says_so(money: Any, key: str, _: Any) -> Any:
-        answer = await money._gateway.void(key, receipt=None)
+        answer = await money.gateway.void(key, receipt=None)
         if isinstance(answer, PaymentReceipt):
             return RefundReceipt(refund_id="re_none", amount=answer.amount, currency=answer.currency)
         return answer if answer.authorised else None
