@@ -76,10 +76,8 @@ class AnswerActivities:
             except Exception:
                 if activity.info().attempt < policy.RETRIED_AGAIN_AND_AGAIN:
                     raise
-                # The person has the last word, or this order could never end.
-                await self.book.committed_by_hand(ref, request.answer, attempt.now())
-            else:
-                await self.book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
+                commit = request.answer  # the person has the last word, or this order could never end
+            await self.book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return recorded
 
     async def _ended(self, request: HandledUndo) -> UndoAnswer:

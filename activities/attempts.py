@@ -103,27 +103,32 @@ class Effects:
             words = f"gave up after {used} attempts"
             raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
 
-    async def open_and_claim(
+    async def open_and_carry_out(
         self,
-        ref: SubmissionRef,
+        request: StepRequest,
         effect: Effect,
-        attempt: Attempt,
+        receipt_type: type[Receipt],
+        call: Call[Receipt],
         opening: Opening,
         *,
         check_earlier: Callable[[frozenset[str]], Awaitable[None]] | None = None,
-    ) -> JournalEntry | GivesWay:
-        """Open the submission in the book together with its first effect, of whichever step comes first. If
-        the order was submitted before, check that first. `check_earlier` gets the earlier submissions, and
+    ) -> Receipt | GivesWay:
+        """Carry out the effect, of whichever step comes first, and open the submission in the book with it.
+        If the order was submitted before, check that first. `check_earlier` gets the earlier submissions, and
         raises if the effect must not happen after them.
 
-        Raises Fenced, ServerUnreachable, and what the book's `open_and_claim` raises."""
-        claimed = await self.book.open_and_claim(ref, effect, attempt, opening)
-        while isinstance(claimed, frozenset):
-            await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
-            if check_earlier is not None:
-                await check_earlier(claimed)
-            claimed = await self.book.open_and_claim(ref, effect, attempt, opening, earlier=claimed)
-        return claimed
+        Raises Fenced, ServerUnreachable, GAVE_UP, and what the book's `open_and_claim` raises."""
+        ref = request.submission
+        with self.patiently(request) as attempt:
+            claimed = await self.book.open_and_claim(ref, effect, attempt, opening)
+            while isinstance(claimed, frozenset):
+                await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
+                if check_earlier is not None:
+                    await check_earlier(claimed)
+                claimed = await self.book.open_and_claim(ref, effect, attempt, opening, earlier=claimed)
+            if not isinstance(claimed, JournalEntry):
+                return claimed
+            return await self._call_and_record(ref, claimed, receipt_type, call, attempt)
 
     async def carry_out(
         self, request: StepRequest, effect: Effect, receipt_type: type[Receipt], call: Call[Receipt]
@@ -133,9 +138,9 @@ class Effects:
         ref = request.submission
         with self.patiently(request) as attempt:
             claimed = await self.book.claim(ref, effect, attempt)
-            return await self.call_and_record(ref, claimed, receipt_type, call, attempt)
+            return await self._call_and_record(ref, claimed, receipt_type, call, attempt)
 
-    async def call_and_record(
+    async def _call_and_record(
         self,
         ref: SubmissionRef,
         claimed: JournalEntry,

@@ -7,7 +7,6 @@ from temporalio import activity
 
 from activities.attempts import Effects
 from activities.undos import undo
-from order_system.domain.book import JournalEntry
 from order_system.domain.gateways import Warehouse
 from order_system.domain.messages import InventoryAnswer, InventoryRequest, UndoAnswer, UndoRequest
 from order_system.domain.order import Reservation
@@ -24,16 +23,10 @@ class InventoryActivities(Effects):
         not. Idempotent by the submission's key.
 
         Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried."""
-        ref, effect = request.submission, Effect.RESERVE
-        call = partial(self.warehouse.reserve, lines=request.lines)
-        with self.patiently(request) as attempt:
-            if request.opening is None:
-                claimed = await self.book.claim(ref, effect, attempt)
-            else:
-                claimed = await self.open_and_claim(ref, effect, attempt, request.opening)
-            if not isinstance(claimed, JournalEntry):
-                return claimed
-            return await self.call_and_record(ref, claimed, Reservation, call, attempt)
+        call, effect = partial(self.warehouse.reserve, lines=request.lines), Effect.RESERVE
+        if request.opening is None:
+            return await self.carry_out(request, effect, Reservation, call)
+        return await self.open_and_carry_out(request, effect, Reservation, call, request.opening)
 
     @activity.defn
     async def release(self, request: UndoRequest) -> UndoAnswer:

@@ -20,7 +20,7 @@ from order_system.domain.money import format_amount
 from order_system.domain.order import DispatchReceipt, SubmissionRef
 from order_system.domain.progress import AttemptMade
 from order_system.domain.refunds import Refund, RefundState
-from order_system.domain.steps import PIVOT, UNDOS, Effect
+from order_system.domain.steps import PIVOT, UNDOS
 from order_system.infra.database import reads, writes
 
 
@@ -64,19 +64,6 @@ class AnswerBook(reading.BookQueries):
         else:
             entries.handle_dispatch(answer, parcel, at)
         return True
-
-    @writes
-    def committed_by_hand(
-        self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord, at: datetime
-    ) -> None:
-        submission = reading.locked_submission(tx, ref)
-        journal = reading.journal_of(tx, ref)
-        if submission is not None and submission.status is SubmissionStatus.OPEN and parcel_is_gone(journal):
-            by_hand = {"handled_by": answer.who, "handled_note": answer.note}
-            values = {"state": EffectState.HANDLED, "done_at": at, "undo_ended_at": at, **by_hand}
-            entries = Entries(tx, ref)
-            entries.write(Effect.COMMIT, journal.get(Effect.COMMIT), **values)
-            entries.close_submission(SubmissionStatus.FULFILLED, at, notice_is_owed=True)
 
     @writes
     def notice_not_sent(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:

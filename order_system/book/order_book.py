@@ -34,6 +34,7 @@ from order_system.book.reading import email_hash
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.standing import SqlStanding
 from order_system.book.tables import accepted, effects
+from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import (
     Attempt,
     EffectState,
@@ -177,7 +178,7 @@ class SqlOrderBook(
         ref: SubmissionRef,
         *,
         dispatch: DispatchReceipt,
-        commit: CommitReceipt,
+        commit: CommitReceipt | AnswerRecord,
         at: datetime,
         from_undo: bool = False,
     ) -> PaymentReceipt:
@@ -191,17 +192,10 @@ class SqlOrderBook(
                 # Stock and money may be on their way back already.
                 raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
             entries = Entries(tx, ref)
-            for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
-                if effect is Effect.DISPATCH and parcel_is_gone(journal):
-                    continue  # an undo or a person has recorded it
-                entries.write(
-                    effect,
-                    journal.get(effect),
-                    state=EffectState.DONE,
-                    receipt=receipt.model_dump(mode="json"),
-                    done_at=at,
-                    undo_ended_at=at if from_undo else None,
-                )
+            ended: dict[str, Any] = {"done_at": at, "undo_ended_at": at if from_undo else None}
+            if not parcel_is_gone(journal):  # else an undo or a person has recorded it
+                entries.write(Effect.DISPATCH, journal.get(Effect.DISPATCH), **ended, **_done(dispatch))
+            entries.write(Effect.COMMIT, journal.get(Effect.COMMIT), **ended, **_done(commit))
             entries.close_submission(SubmissionStatus.FULFILLED, at, notice_is_owed=True)
         return reading.payment_of(journal, ref)
 
@@ -215,9 +209,8 @@ class SqlOrderBook(
             return
         if shipment_is_voided(journal):
             raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
-        receipt = parcel.model_dump(mode="json")
-        values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "undo_ended_at": at}
-        Entries(tx, ref).write(Effect.DISPATCH, journal.get(Effect.DISPATCH), **values)
+        ended = {"done_at": at, "undo_ended_at": at, **_done(parcel)}
+        Entries(tx, ref).write(Effect.DISPATCH, journal.get(Effect.DISPATCH), **ended)
 
     # --- undoing ---------------------------------------------------------------------------------
 
@@ -257,6 +250,13 @@ class SqlOrderBook(
         for effect, state in states.items():
             entries.change(effect, _UNDER_WAY, state=state, undo_ended_at=at)
         entries.close_when_nothing_is_held(cause, at)
+
+
+def _done(by: Wire) -> dict[str, Any]:
+    """Values of an entry whose effect has happened, by its receipt or as a person has answered."""
+    if isinstance(by, AnswerRecord):
+        return {"state": EffectState.HANDLED, "handled_by": by.who, "handled_note": by.note}
+    return {"state": EffectState.DONE, "receipt": by.model_dump(mode="json")}
 
 
 def _give_way(tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server) -> GivesWay:

@@ -199,13 +199,13 @@ class OrderBook(Protocol):
         ref: SubmissionRef,
         *,
         dispatch: DispatchReceipt,
-        commit: CommitReceipt,
+        commit: CommitReceipt | AnswerRecord,
         at: datetime,
         from_undo: bool = False,
     ) -> PaymentReceipt:
-        """Record that the parcel is gone and the stock committed, and close the submission as fulfilled.
-        Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`, and always if the
-        shipment was voided. Returns the receipt of the payment. What a person handled stays HANDLED."""
+        """Record that the parcel is gone and the stock committed, and close the submission as fulfilled. A
+        person's answer as `commit` means that this person commits the stock. Idempotent. Raises Fenced if an
+        undo owns the key, unless called `from_undo`, and always if the shipment was voided. Returns the receipt of the payment. What a person handled stays HANDLED."""
         ...
 
     async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
@@ -241,13 +241,9 @@ class OrderBook(Protocol):
     async def dispatched_by_hand(
         self, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
     ) -> bool:
-        """Record that the parcel is gone, as a person says. From now on no undo voids it, and `fulfil` or
-        `committed_by_hand` must follow. The key is fenced already. Changes nothing and returns False if the
-        shipment was voided or the submission is closed. Idempotent by the answer's ID."""
-        ...
-
-    async def committed_by_hand(self, ref: SubmissionRef, answer: AnswerRecord, at: datetime) -> None:
-        """Do as `fulfil` does, for a parcel that is gone and whose stock a person commits. Idempotent."""
+        """Record that the parcel is gone, as a person says. From now on no undo voids it, and `fulfil` must
+        follow. The key is fenced already. Changes nothing and returns False if the shipment was voided or the
+        submission is closed. Idempotent by the answer's ID."""
         ...
 
     async def notice_not_sent(self, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:

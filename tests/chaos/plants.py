@@ -227,7 +227,7 @@ VOID_OVERTAKES_A_CAPTURE = Plant(
     "void that overtakes a capture",
     (
         Change(
-            "activities/money.py",
+            "activities/payment.py",
             "            return await self.gateway.refund(charge_key, receipt=answer)\n",
             "            return NotCaptured(authorised=True)\n",
         ),

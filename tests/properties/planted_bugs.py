@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from activities import payment as payment_activities
 from activities import undos as activities_undos
-from activities.money import Money
+from activities.payment import PaymentActivities
 from order_system.book import entries as book_entries
 from order_system.book import order_book
 from order_system.book.entries import Entries
@@ -94,7 +94,7 @@ def captures_are_not_fenced(_: Bench) -> Iterator[None]:
 @contextmanager
 def the_gateway_is_not_asked_who_was_first(_: Bench) -> Iterator[None]:
     """What the book has not heard of counts as not captured."""
-    sound = Money._void_or_refund
+    sound = PaymentActivities._void_or_refund
 
     async def by_the_book(money: Any, key: str, journal: Any) -> Any:
         if journal[Effect.CAPTURE].state is EffectState.DONE:
@@ -102,7 +102,7 @@ def the_gateway_is_not_asked_who_was_first(_: Bench) -> Iterator[None]:
         await money.gateway.void(key, receipt=None)
         return NotCaptured(authorised=True)
 
-    with patch.object(Money, "_void_or_refund", by_the_book):
+    with patch.object(PaymentActivities, "_void_or_refund", by_the_book):
         yield
 
 
@@ -116,5 +116,5 @@ def captures_are_not_refunded(_: Bench) -> Iterator[None]:
             return RefundReceipt(refund_id="re_none", amount=answer.amount, currency=answer.currency)
         return answer if answer.authorised else None
 
-    with patch.object(Money, "_void_or_refund", says_so):
+    with patch.object(PaymentActivities, "_void_or_refund", says_so):
         yield
