@@ -205,7 +205,8 @@ class OrderBook(Protocol):
     ) -> PaymentReceipt:
         """Record that the parcel is gone and the stock committed, and close the submission as fulfilled. A
         person's answer as `commit` means that this person commits the stock. Idempotent. Raises Fenced if an
-        undo owns the key, unless called `from_undo`, and always if the shipment was voided. Returns the receipt of the payment. What a person handled stays HANDLED."""
+        undo owns the key, unless called `from_undo`, and always if the shipment was voided. Returns the
+        receipt of the payment. What a person handled stays HANDLED."""
         ...
 
     async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
