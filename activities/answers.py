@@ -69,7 +69,7 @@ class AnswerActivities:
             )
         # The book comes first: from then on no other undo can void what this one is about to commit.
         parcel = _parcel(journal[Effect.LABEL])
-        recorded = await self.book.dispatched_by_hand(ref, request.answer, parcel, attempt.now())
+        recorded = await self.book.note_parcel_gone(ref, parcel, attempt.now(), answer=request.answer)
         if recorded:
             try:
                 commit = await commit_stock(self.warehouse, ref, attempt)

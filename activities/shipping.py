@@ -78,7 +78,7 @@ class ShippingActivities(Effects):
         if commit_entry and commit_entry.state in (EffectState.DONE, EffectState.HANDLED):
             return already_dispatched(journal)
         # The book comes first: from then on nobody can answer that the parcel was voided.
-        await self.book.parcel_found_gone(ref, parcel, attempt.now())
+        await self.book.note_parcel_gone(ref, parcel, attempt.now())
         commit = await commit_stock(self.warehouse, ref, attempt)
         await self.book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return already_dispatched(await self.book.journal(ref))

@@ -17,7 +17,7 @@ from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import ParsedOrder
-from order_system.infra.database import reads, writes
+from order_system.infra.database import insert_unless_there, reads, writes
 
 
 class SqlBatchBook(reading.BookQueries):
@@ -25,11 +25,9 @@ class SqlBatchBook(reading.BookQueries):
 
     @writes
     def open_batch(self, tx: sa.Connection, batch: str, run: str, request: BatchRequest) -> None:
-        ours = (batches.c.batch == batch) & (batches.c.run == run)
-        if tx.execute(sa.select(batches.c.run).where(ours)).first() is None:
-            content = request.model_dump(mode="json")
-            row = {"batch": batch, "run": run, "request": content, "started_at": datetime.now(UTC)}
-            tx.execute(sa.insert(batches).values(**row))
+        content = request.model_dump(mode="json")
+        row = {"batch": batch, "run": run, "request": content, "started_at": datetime.now(UTC)}
+        insert_unless_there(tx, batches, row)
 
     @writes
     def note_orders(

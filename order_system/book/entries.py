@@ -23,7 +23,7 @@ from order_system.domain.book import (
 from order_system.domain.errors import Fenced
 from order_system.domain.journal import waits_for_capture
 from order_system.domain.messages import Opening, UndoCause
-from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
+from order_system.domain.order import PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import GIVEN_BACK, Effect
 from order_system.infra.database import Prepared
@@ -127,22 +127,9 @@ class Entries:
             state = EffectState.IN_DOUBT if entry.unanswered else EffectState.NEVER_HAPPENED
         self.write(effect, entry, state=state, fenced_at=at)
 
-    def handle(
-        self, entry: JournalEntry, answer: AnswerRecord, at: datetime, *, receipt: Wire | None = None
-    ) -> None:
-        """Note that a person handled the effect. With a receipt, it happened; else nothing is left of it."""
-        values: dict[str, Any] = {"state": EffectState.HANDLED, "undo_ended_at": at}
-        if receipt is not None:
-            values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
-        self.write(entry.effect, entry, **values, handled_by=answer.who, handled_note=answer.note)
-
-    def handle_dispatch(self, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime) -> None:
-        """Note a parcel as gone on the word of a person, not of the carrier."""
-        journal = journal_of(self._tx, self._ref)
-        self.handle(journal[Effect.DISPATCH], answer, at, receipt=parcel)
-        if journal[Effect.LABEL].state is EffectState.IN_DOUBT:
-            self.handle(journal[Effect.LABEL], answer, at)
-        self.note_answer(answer)
+    def handle(self, entry: JournalEntry, answer: AnswerRecord, at: datetime) -> None:
+        """Note that a person handled the effect, and that nothing is left of it."""
+        self.write(entry.effect, entry, undo_ended_at=at, **handled(answer))
 
     def note_answer(self, answer: AnswerRecord) -> None:
         """Store the answer. Idempotent by its ID."""
@@ -222,6 +209,10 @@ class Entries:
         told = {name: (receipt or {}).get(name) for name in _FOUND_BY}
         if found := {name: text[:LONGEST] for name, text in told.items() if text and text.isprintable()}:
             _SUBMISSION.changes(self._tx, self._of | found)
+
+
+def handled(answer: AnswerRecord) -> dict[str, Any]:
+    return {"state": EffectState.HANDLED, "handled_by": answer.who, "handled_note": answer.note}
 
 
 def latest(by_clock: datetime, at_least: datetime | None) -> datetime:

@@ -6,13 +6,11 @@ that were only accepted. A text in the search box may mean several things, and e
 queries. Every value is a parameter."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.exc import IntegrityError
 
 from order_system.book.pages import BY_AMOUNT, BY_TIME, behind, can_be_kept, page_of, place_of
 from order_system.book.reading import LIVE, counts_if_ended, email_hash, key_of, known, only_accepted
@@ -24,7 +22,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.money import decimal_text
 from order_system.domain.order import SubmissionRef
 from order_system.domain.search import Kind, Meaning, meanings_of
-from order_system.infra.database import OverDatabase, reads, writes
+from order_system.infra.database import OverDatabase, insert_unless_there, reads, writes
 
 Columns = Mapping[str, sa.ColumnElement[Any]]
 Condition = sa.ColumnElement[bool]
@@ -89,8 +87,7 @@ class SqlOrderListing(OverDatabase):
     @writes
     def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
         """Note a submission that may close now, so that its end is announced. Idempotent."""
-        with suppress(IntegrityError), tx.begin_nested():  # it is noted already
-            tx.execute(sa.insert(to_announce).values(**key_of(ref)))
+        insert_unless_there(tx, to_announce, key_of(ref))
 
     @reads
     def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[OrderSummary]:

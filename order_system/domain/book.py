@@ -209,9 +209,13 @@ class OrderBook(Protocol):
         receipt of the payment. What a person handled stays HANDLED."""
         ...
 
-    async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
-        """Record what an undo has learned from the carrier. From now on nobody can answer that the parcel was
-        voided, and `fulfil` must follow. Idempotent. Raises Fenced if the parcel was voided before."""
+    async def note_parcel_gone(
+        self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime, *, answer: AnswerRecord | None = None
+    ) -> bool:
+        """Record that the parcel is gone, as an undo has learned from the carrier, or as a person says by
+        `answer`. From now on nobody voids it, or can answer that it was voided, and `fulfil` must follow.
+        Changes nothing and returns False if the submission is closed, or if the shipment was voided; for the
+        latter raises Fenced unless it is a person's answer. Idempotent, also by the answer's ID."""
         ...
 
     async def fence(
@@ -237,14 +241,6 @@ class OrderBook(Protocol):
         happened. Notes the answer, and closes the submission as `end_undo` does. Changes nothing and returns
         False if the undo had ended before. Idempotent by the answer's ID. Raises ParcelIsGone if the parcel
         of an open submission is gone: then the answer must be `dispatched`."""
-        ...
-
-    async def dispatched_by_hand(
-        self, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
-    ) -> bool:
-        """Record that the parcel is gone, as a person says. From now on no undo voids it, and `fulfil` must
-        follow. The key is fenced already. Changes nothing and returns False if the shipment was voided or the
-        submission is closed. Idempotent by the answer's ID."""
         ...
 
     async def notice_not_sent(self, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:

@@ -18,11 +18,10 @@ from order_system.gateways.simulated.tables import (
     PAYMENTS,
     authorisations,
     charges,
-    insert_unless_there,
     refunded_parts,
     refunds,
 )
-from order_system.infra.database import writes
+from order_system.infra.database import insert_unless_there, writes
 
 # Made once: building a statement costs more than running it.
 _PAYMENT = PAYMENTS.where(charges.c.key == bindparam("of_key"))
@@ -174,7 +173,7 @@ def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *
     """Store, once, that a shop's checkout has captured a payment, or authorised it if it is `held`."""
     row = {"key": CHECKOUT + reference, "payment_method": CHECKOUT, "charge_id": reference}
     row |= {"amount": amount, "currency": currency, **({"state": "held"} if held else {})}
-    insert_unless_there(tx.dialect.name, authorisations if held else charges).changes(tx, row)
+    insert_unless_there(tx, authorisations if held else charges, row)
 
 
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:

@@ -12,8 +12,8 @@ from order_system.domain.order import CommitReceipt, OrderLine, Reservation, by_
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
-from order_system.gateways.simulated.tables import insert_into, reservations, stock
-from order_system.infra.database import Prepared, writes
+from order_system.gateways.simulated.tables import reservations, stock
+from order_system.infra.database import Prepared, insert_into, writes
 
 GENEROUS_STOCK = 10_000_000
 """The quantity on hand of a SKU that is named for the first time."""

@@ -1,7 +1,16 @@
 """Transactions over SQLite or PostgreSQL, and the migrations of our tables."""
 
 from order_system.infra.database.columns import UtcDateTime
-from order_system.infra.database.prepared import Prepared
+from order_system.infra.database.prepared import Prepared, insert_into, insert_unless_there
 from order_system.infra.database.transactions import Database, OverDatabase, reads, writes
 
-__all__ = ["Database", "OverDatabase", "Prepared", "UtcDateTime", "reads", "writes"]
+__all__ = [
+    "Database",
+    "OverDatabase",
+    "Prepared",
+    "UtcDateTime",
+    "insert_into",
+    "insert_unless_there",
+    "reads",
+    "writes",
+]
