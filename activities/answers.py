@@ -15,7 +15,7 @@ from order_system.domain.errors import ParcelIsGone
 from order_system.domain.gateways import Warehouse
 from order_system.domain.journal import parcel_is_gone, waits_for_capture
 from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer, UndoResult
-from order_system.domain.order import DispatchReceipt, Label
+from order_system.domain.order import DispatchReceipt
 from order_system.domain.steps import PIVOT, UNDOS, Effect
 
 
@@ -93,7 +93,5 @@ def _refused(why: str) -> ApplicationError:
 
 def _parcel(label: JournalEntry) -> DispatchReceipt:
     """Return the parcel as its label says, if the book has one: the carrier has reported no hand-over."""
-    if label.receipt is None:
-        return DispatchReceipt(carrier="unknown", tracking_number="unknown")
-    bought = Label.model_validate(label.receipt)
-    return DispatchReceipt(carrier=bought.carrier, tracking_number=bought.tracking_number)
+    unknown = dict.fromkeys(DispatchReceipt.model_fields, "unknown")
+    return DispatchReceipt.model_validate(label.receipt or unknown)

@@ -191,7 +191,7 @@ class OrderSystem:
 
 
 def receiver_of(settings: Settings) -> Post | None:
-    """Return what posts to the receiver of webhooks; None without one. Raises InvalidSettings, too."""
+    """Return what posts to the receiver of webhooks, if there is one. InvalidSettings without the extra."""
     if settings.webhooks_url is None:
         return None
     sending = load_extra("order_system.gateways.webhooks", "webhooks", "ORDER_WEBHOOKS_URL is set")

@@ -71,8 +71,7 @@ class SqlBatchBook(reading.BookQueries):
     def decided_to_start(self, tx: sa.Connection, batch: str, order_ids: Sequence[str]) -> set[str]:
         name = batch_orders.c.order_id
         query = sa.select(name).where(batch_orders.c.batch == batch, batch_orders.c.fate == Fate.START)
-        pages = reading.batched_ids(order_ids)
-        return {found for page in pages for found in tx.execute(query.where(name.in_(page))).scalars()}
+        return {row.order_id for row in reading.rows_of(tx, query, name, order_ids)}
 
     @reads
     def batch_counts(
@@ -135,8 +134,7 @@ class SqlBatchBook(reading.BookQueries):
 
 def _noted(tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[sa.Row[Any]]:
     query = sa.select(batch_orders).where(reading.of_run(batch, run))
-    for some_ids in reading.batched_ids(order_ids):
-        yield from tx.execute(query.where(batch_orders.c.order_id.in_(some_ids))).all()
+    return reading.rows_of(tx, query, batch_orders.c.order_id, order_ids)
 
 
 def batches_query(

@@ -246,15 +246,13 @@ class Reservation(Wire):
     lines: tuple[OrderLine, ...] = ()
 
 
-class Label(Wire):
-    label_id: str
-    carrier: str
-    tracking_number: str
-
-
 class DispatchReceipt(Wire):
     carrier: str
     tracking_number: str
+
+
+class Label(DispatchReceipt):
+    label_id: str
 
 
 class CommitReceipt(Wire):
