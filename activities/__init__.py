@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from activities.answers import AnswerActivities
+from activities.attempts import Reverse
 from activities.batch import BatchActivities
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
-from activities.undos import Reverse
 from order_system.domain import policy
 from order_system.domain.batch import BatchBook
 from order_system.domain.book import OrderBook

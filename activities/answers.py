@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempts import this_attempt
+from activities.attempts import this_attempt, undo_answer
 from activities.shipping import already_dispatched, commit_stock
-from activities.undos import undo_answer
 from order_system.domain import policy
 from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook

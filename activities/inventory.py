@@ -5,8 +5,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects
-from activities.undos import undo
+from activities.attempts import Effects, undo
 from order_system.domain.gateways import Warehouse
 from order_system.domain.messages import InventoryAnswer, InventoryRequest, UndoAnswer, UndoRequest
 from order_system.domain.order import Reservation

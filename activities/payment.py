@@ -8,8 +8,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.attempts import Effects, this_attempt
-from activities.undos import retried_always, undo
+from activities.attempts import Effects, retried_always, this_attempt, undo
 from order_system.domain import messages
 from order_system.domain.book import EffectState
 from order_system.domain.errors import (

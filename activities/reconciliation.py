@@ -9,10 +9,9 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.answers import AnswerActivities
-from activities.attempts import this_attempt
+from activities.attempts import Reverse, given_back, this_attempt
 from activities.notification import NotificationActivities
 from activities.shipping import ShippingActivities
-from activities.undos import Reverse, given_back
 from order_system.domain import messages, policy
 from order_system.domain.book import EffectState
 from order_system.domain.reconciliation import (

@@ -5,8 +5,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects, this_attempt
-from activities.undos import retried_always, undo_answer
+from activities.attempts import Effects, retried_always, this_attempt, undo_answer
 from order_system.domain.book import Attempt, EffectState
 from order_system.domain.gateways import Carrier, Voided, Warehouse
 from order_system.domain.journal import Journal, parcel_is_gone, payment_in, shipment_is_voided

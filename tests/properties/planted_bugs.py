@@ -7,7 +7,6 @@ from typing import Any
 from unittest.mock import patch
 
 from activities import payment as payment_activities
-from activities import undos as activities_undos
 from activities.payment import PaymentActivities
 from order_system.book import entries as book_entries
 from order_system.book import order_book
@@ -65,7 +64,7 @@ def no_wait_for_shippings_answer(_: Bench) -> Iterator[None]:
 @contextmanager
 def nothing_found_is_believed_at_once(_: Bench) -> Iterator[None]:
     """An undo that finds no charge does not wait for the attempt that may still make it."""
-    with patch.object(activities_undos, "nothing_found", lambda _entry, _attempt: EffectState.NEVER_HAPPENED):
+    with patch.object(attempts, "nothing_found", lambda _entry, _attempt: EffectState.NEVER_HAPPENED):
         yield
 
 
