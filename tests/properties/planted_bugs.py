@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from activities import attempts
 from activities import payment as payment_activities
 from activities.payment import PaymentActivities
 from order_system.book import entries as book_entries
