@@ -27,14 +27,10 @@ from order_system.infra.database import OverDatabase, insert_unless_there, reads
 Columns = Mapping[str, sa.ColumnElement[Any]]
 Condition = sa.ColumnElement[bool]
 
-NAMED = {"note": "notice"}
-"""Columns, by the field that shows them, where the two names differ."""
-
-_BY_TIME = ("opened_at", "order_id")
+_BY_TIME = (("opened_at", "order_id"), BY_TIME)
 PLACES: Mapping[Sort, tuple[tuple[str, ...], TypeAdapter[Any]]] = {
-    Sort.NEWEST: (_BY_TIME, BY_TIME),
-    Sort.OLDEST: (_BY_TIME, BY_TIME),
-    Sort.AMOUNT: (("total", *_BY_TIME), BY_AMOUNT),
+    **dict.fromkeys((Sort.NEWEST, Sort.OLDEST), _BY_TIME),
+    Sort.AMOUNT: (("total", *_BY_TIME[0]), BY_AMOUNT),
 }
 """The columns that each list is sorted by. Their values make its cursor."""
 
@@ -92,8 +88,11 @@ class SqlOrderListing(OverDatabase):
     @reads
     def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[OrderSummary]:
         """Return submissions that have closed and were not announced: of this order, or of all orders."""
-        rows = tx.execute(to_announce_query(order_id)).mappings()
-        return [order_summary(row) for row in rows]
+        same = [to_announce.c[name] == submissions.c[name] for name in ("order_id", "submission")]
+        query = sa.select(*_shown(submissions.c)).join(to_announce, sa.and_(*same))
+        query = query.where(submissions.c.status != SubmissionStatus.OPEN)
+        which = query if order_id is None else query.where(to_announce.c.order_id == order_id)
+        return [order_summary(row) for row in tx.execute(which).mappings()]
 
     @writes
     def announced(self, tx: sa.Connection, order: OrderSummary) -> None:
@@ -112,6 +111,11 @@ class SqlOrderListing(OverDatabase):
 
 
 # --- a row ------------------------------------------------------------------------------------------
+
+
+def _shown(columns: Columns) -> list[sa.ColumnElement[Any]]:
+    named = dict(columns) | {"note": columns["notice"]}
+    return [named[name].label(name) for name in OrderSummary.model_fields]
 
 
 def order_summary(row: sa.RowMapping) -> OrderSummary:
@@ -182,9 +186,8 @@ def _query(
     conditions += _conditions(columns, wanted)
     if after is not None:
         conditions.append(behind(place, after, ascending=ascending))
-    shown = (columns[NAMED.get(name, name)].label(name) for name in OrderSummary.model_fields)
     order = (column if ascending else column.desc() for column in place)
-    return sa.select(*shown).where(*conditions).order_by(*order).limit(limit + 1)
+    return sa.select(*_shown(columns)).where(*conditions).order_by(*order).limit(limit + 1)
 
 
 def _conditions(columns: Columns, wanted: OrderFilter) -> Iterator[Condition]:
@@ -233,11 +236,3 @@ def _once_if_ended() -> Condition:
     _, waits = only_accepted()
     runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, waits)
     return counts_if_ended() & ~runs_again
-
-
-def to_announce_query(order_id: str | None) -> sa.Select[Any]:
-    same = [to_announce.c[name] == submissions.c[name] for name in ("order_id", "submission")]
-    shown = (submissions.c[NAMED.get(name, name)].label(name) for name in OrderSummary.model_fields)
-    query = sa.select(*shown).join(to_announce, sa.and_(*same))
-    query = query.where(submissions.c.status != SubmissionStatus.OPEN)
-    return query if order_id is None else query.where(to_announce.c.order_id == order_id)
