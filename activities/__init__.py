@@ -57,31 +57,20 @@ def order_activities(
         notification=NotificationActivities(book, world.mailer, late=True),
         reversals=reversals(payment, world.warehouse),
     )
-    return [
-        payment.charge,
-        payment.capture,
-        payment.refund,
-        payment.refund_part,
-        inventory.reserve,
-        inventory.release,
-        shipping.buy_label,
-        shipping.dispatch,
-        shipping.void_shipment,
-        notification.notify,
-        answers.note_answer,
-        answers.end_undo_by_hand,
-        reconciliation.look_over,
-        reconciliation.void_abandoned,
-        reconciliation.handle_abandoned,
-        reconciliation.ask_again,
-        reconciliation.send_owed,
-    ]
+    return marked(payment, inventory, shipping, notification, answers, reconciliation)
 
 
 def batch_activities(book: BatchBook, rows: RowSource, runs: OrderRuns) -> Sequence[Callable[..., Any]]:
     """Return every activity of a batch. `rows` reads your files; `runs` knows the orders on the server."""
-    batch = BatchActivities(book, rows, runs)
-    return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]
+    return marked(BatchActivities(book, rows, runs))
+
+
+def marked(*owners: object) -> Sequence[Callable[..., Any]]:
+    """Return all methods of the owners that are marked `@activity.defn`, by the mark that the SDK sets."""
+    marks = ((owner, *each) for owner in owners for each in vars(type(owner)).items())
+    return [
+        getattr(owner, name) for owner, name, it in marks if hasattr(it, "__temporal_activity_definition")
+    ]
 
 
 def reversals(payment: PaymentActivities, warehouse: Warehouse) -> dict[Effect, Reverse]:

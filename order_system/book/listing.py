@@ -89,7 +89,7 @@ class SqlOrderListing(OverDatabase):
     def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[OrderSummary]:
         """Return submissions that have closed and were not announced: of this order, or of all orders."""
         same = [to_announce.c[name] == submissions.c[name] for name in ("order_id", "submission")]
-        query = sa.select(*_shown(submissions.c)).join(to_announce, sa.and_(*same))
+        query = sa.select(*_shown(dict(submissions.c))).join(to_announce, sa.and_(*same))
         query = query.where(submissions.c.status != SubmissionStatus.OPEN)
         which = query if order_id is None else query.where(to_announce.c.order_id == order_id)
         return [order_summary(row) for row in tx.execute(which).mappings()]
