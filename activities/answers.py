@@ -12,7 +12,7 @@ from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
 from order_system.domain.errors import ParcelIsGone
 from order_system.domain.gateways import Warehouse
-from order_system.domain.journal import parcel_is_gone, waits_for_capture
+from order_system.domain.journal import parcel_is_gone, state_in, waits_for_capture
 from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer, UndoResult
 from order_system.domain.order import DispatchReceipt
 from order_system.domain.steps import PIVOT, UNDOS, Effect
@@ -58,9 +58,8 @@ class AnswerActivities:
     async def _fulfil_by_hand(self, request: HandledUndo, attempt: Attempt) -> bool:
         ref = request.submission
         journal = await self.book.journal(ref)
-        needed = (journal.get(effect) for effect in (Effect.CHARGE, Effect.RESERVE))
-        done = all(entry and entry.state is EffectState.DONE for entry in needed)
-        paid_and_reserved = done and not waits_for_capture(journal)
+        needed = {state_in(journal, effect) for effect in (Effect.CHARGE, Effect.RESERVE)}
+        paid_and_reserved = needed == {EffectState.DONE} and not waits_for_capture(journal)
         if journal[Effect.DISPATCH].undo_ended_at is None and not paid_and_reserved:
             raise _refused(
                 f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "

@@ -8,7 +8,7 @@ from temporalio import activity
 from activities.attempts import Effects, retried_always, this_attempt, undo_answer
 from order_system.domain.book import Attempt, EffectState
 from order_system.domain.gateways import Carrier, Voided, Warehouse
-from order_system.domain.journal import Journal, parcel_is_gone, payment_in, shipment_is_voided
+from order_system.domain.journal import Journal, parcel_is_gone, payment_in, shipment_is_voided, state_in
 from order_system.domain.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.order import CommitReceipt, DispatchReceipt, Label, SubmissionRef
 from order_system.domain.steps import PIVOT, UNDOS, Effect
@@ -73,8 +73,7 @@ class ShippingActivities(Effects):
     ) -> UndoAnswer:
         """The parcel is gone: finish what dispatch, or a person, began, instead of undoing anything."""
         journal = await self.book.journal(ref)
-        commit_entry = journal.get(Effect.COMMIT)
-        if commit_entry and commit_entry.state in (EffectState.DONE, EffectState.HANDLED):
+        if state_in(journal, Effect.COMMIT) in (EffectState.DONE, EffectState.HANDLED):
             return already_dispatched(journal)
         # The book comes first: from then on nobody can answer that the parcel was voided.
         await self.book.note_parcel_gone(ref, parcel, attempt.now())

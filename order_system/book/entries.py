@@ -21,7 +21,7 @@ from order_system.domain.book import (
     SubmissionStatus,
 )
 from order_system.domain.errors import Fenced
-from order_system.domain.journal import waits_for_capture
+from order_system.domain.journal import state_in, waits_for_capture
 from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.search import LONGEST
@@ -177,8 +177,7 @@ class Entries:
     def close_when_nothing_is_held(self, cause: UndoCause, at: datetime) -> None:
         journal = journal_of(self._tx, self._ref)
         if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
-            charge = journal.get(Effect.CHARGE)
-            given_back = charge is not None and charge.state in (EffectState.UNDONE, EffectState.HANDLED)
+            given_back = state_in(journal, Effect.CHARGE) in (EffectState.UNDONE, EffectState.HANDLED)
             self.close_submission(SubmissionStatus(cause.status), at, cause, notice_is_owed=given_back)
 
     def note_notice(self, how: Notice, *, closed_at: datetime | None = None) -> None:
