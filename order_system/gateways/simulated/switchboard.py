@@ -110,11 +110,11 @@ class Switchboard:
 
 
 class AtSwitchboard(OverDatabase):
-    """A gateway whose methods pass through the switchboard."""
+    """A gateway whose methods pass through the switchboard. If `strict`, only what it has received exists."""
 
-    def __init__(self, switchboard: Switchboard) -> None:
+    def __init__(self, switchboard: Switchboard, *, strict: bool = False) -> None:
         super().__init__(switchboard.database)
-        self.switchboard = switchboard
+        self.switchboard, self.strict = switchboard, strict
 
 
 def call_of(operation: Operation):

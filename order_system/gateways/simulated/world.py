@@ -42,8 +42,8 @@ class SimulatedWorld(OverDatabase):
     ) -> None:
         super().__init__(database)
         switchboard = Switchboard(database, faults=faults, seed=seed, latency=latency)
-        self.payments = SimulatedPaymentGateway(switchboard, strict_payments=strict_payments)
-        self.warehouse = SimulatedWarehouse(switchboard, strict_stock=strict_stock)
+        self.payments = SimulatedPaymentGateway(switchboard, strict=strict_payments)
+        self.warehouse = SimulatedWarehouse(switchboard, strict=strict_stock)
         self.carrier = SimulatedCarrier(switchboard)
         self.mailer = SimulatedMailer(switchboard)
 
