@@ -36,7 +36,7 @@ PLACES: Mapping[Sort, tuple[tuple[str, ...], TypeAdapter[Any]]] = {
 
 
 class SqlOrderListing(OverDatabase):
-    """The lists of orders. Raises InvalidCursor for a cursor that no list has given out."""
+    """The lists of orders. Raises InvalidUsage for a cursor that no list has given out."""
 
     @reads
     def orders(

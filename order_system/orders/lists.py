@@ -64,7 +64,7 @@ class OrderLists:
         the book does not know: a batch has just begun them, or a client died before it could note them. The
         first page of terminated orders begins with those that nobody has settled yet.
 
-        Raises InvalidCursor, and ServerUnreachable if only the orders that need attention are wanted."""
+        Raises InvalidUsage, and ServerUnreachable if only the orders that need attention are wanted."""
         is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
         in_book = SubmissionStatus.OPEN if is_open else status and SubmissionStatus(status.value)
         wanted = replace(wanted, status=in_book)

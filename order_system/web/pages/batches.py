@@ -61,7 +61,7 @@ async def show(
     status: Annotated[LineStatus | None, Query()] = None,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
-    """Show a batch. Raises UnknownBatch, InvalidUsage for a bad name, ServerUnreachable, InvalidCursor."""
+    """Show a batch. Raises UnknownBatch, ServerUnreachable, and InvalidUsage for a bad name or cursor."""
     services = visit.services
     await check_answers(services.temporal)
     progress = await read_batch(services, name)
@@ -82,7 +82,7 @@ async def show(
 async def _in_book(
     services: Services, progress: BatchProgress, status: LineStatus | None, cursor: str | None
 ) -> dict[str, Any]:
-    """Return what the book has of a batch; empty if it is too new for the book. Raises InvalidCursor."""
+    """Return what the book has of a batch; empty if it is too new for the book. Raises InvalidUsage."""
     try:
         record = await services.batches.record(progress.name)
         page = await services.lists.batch_orders(progress.name, status, cursor=cursor)

@@ -72,7 +72,7 @@ class FilterForm(Wanted):
 @router.get(ONE.rpartition("/")[0])  # where people look who shorten an order's address
 @router.get(HERE)
 async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> Response:
-    """Show the list. Raises InvalidCursor."""
+    """Show the list. Raises InvalidUsage."""
     wanted, services = chosen.wanted(visit.now), visit.services
     return await visit.page(
         "orders.html",
