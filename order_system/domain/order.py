@@ -246,13 +246,15 @@ class Reservation(Wire):
     lines: tuple[OrderLine, ...] = ()
 
 
-class DispatchReceipt(Wire):
+class Label(Wire):
+    label_id: str
     carrier: str
     tracking_number: str
 
 
-class Label(DispatchReceipt):
-    label_id: str
+class DispatchReceipt(Wire):
+    carrier: str
+    tracking_number: str
 
 
 class CommitReceipt(Wire):
