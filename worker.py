@@ -109,7 +109,7 @@ async def _when_up(what: str, attempt: Callable[[], Awaitable[T]], stop: asyncio
 async def run_workers(processes: int) -> bool:
     """Serve in so many processes until told to stop. Returns whether each of them drained cleanly.
 
-    Raises WorkerRefused.
+    Raises OrderSystemError.
     """
     with stop_signal() as stop:
         return await supervise([sys.executable, __file__], processes, stop)

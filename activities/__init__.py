@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from activities.answers import AnswerActivities
+from activities.attempts import Reverse
 from activities.batch import BatchActivities
 from activities.inventory import InventoryActivities
-from activities.money import Money
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
-from activities.undos import Reverse
 from order_system.domain import policy
 from order_system.domain.batch import BatchBook
 from order_system.domain.book import OrderBook
@@ -56,7 +55,7 @@ def order_activities(
         answers=answers,
         # With the default patience: the reconciler makes one attempt a run, which is never the last one.
         notification=NotificationActivities(book, world.mailer, late=True),
-        reversals=reversals(Money(book, world.payments, runs), world.warehouse),
+        reversals=reversals(payment, world.warehouse),
     )
     return [
         payment.charge,
@@ -85,6 +84,6 @@ def batch_activities(book: BatchBook, rows: RowSource, runs: OrderRuns) -> Seque
     return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]
 
 
-def reversals(money: Money, warehouse: Warehouse) -> dict[Effect, Reverse]:
+def reversals(payment: PaymentActivities, warehouse: Warehouse) -> dict[Effect, Reverse]:
     """Return what gives late effects back for the reconciler, one for each undo that waits for the pivot."""
-    return {Effect.CHARGE: money.give_back, Effect.RESERVE: warehouse.release}
+    return {Effect.CHARGE: payment.give_back, Effect.RESERVE: warehouse.release}

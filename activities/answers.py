@@ -1,32 +1,33 @@
 """Records the answers of people in the order book. No gateway is asked to undo anything here."""
 
+from dataclasses import dataclass
+
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempts import this_attempt
+from activities.attempts import this_attempt, undo_answer
 from activities.shipping import already_dispatched, commit_stock
-from activities.undos import undo_answer
 from order_system.domain import policy
 from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
 from order_system.domain.errors import ParcelIsGone
 from order_system.domain.gateways import Warehouse
-from order_system.domain.journal import parcel_is_gone, waits_for_capture
+from order_system.domain.journal import parcel_is_gone, state_in, waits_for_capture
 from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer, UndoResult
-from order_system.domain.order import DispatchReceipt, Label
+from order_system.domain.order import DispatchReceipt
 from order_system.domain.steps import PIVOT, UNDOS, Effect
 
 
+@dataclass(frozen=True)
 class AnswerActivities:
-    def __init__(self, book: OrderBook, warehouse: Warehouse) -> None:
-        self._book = book
-        self._warehouse = warehouse
+    book: OrderBook
+    warehouse: Warehouse
 
     @activity.defn
     async def note_answer(self, request: AnswerToNote) -> None:
         """Keep who answered what, when and why. Idempotent."""
         for answer in (request.answer, *request.beside):
-            await self._book.note_answer(request.submission, answer)
+            await self.book.note_answer(request.submission, answer)
 
     @activity.defn(name="settle_by_hand")
     async def end_undo_by_hand(self, request: HandledUndo) -> HandledUndoAnswer:
@@ -36,18 +37,18 @@ class AnswerActivities:
         Raises an ApplicationError of type UPDATE_REFUSED, never retried, if the answer is impossible."""
         ref, step, attempt = request.submission, request.answer.step, this_attempt()
         if step not in UNDOS:
-            await self._book.notice_not_sent(ref, request.answer)
+            await self.book.notice_not_sent(ref, request.answer)
             told = UndoAnswer(result=UndoResult.HANDLED, detail="the customer was told by hand")
             return HandledUndoAnswer(undo=told, recorded=True)
-        if step is not PIVOT and parcel_is_gone(await self._book.journal(ref)):
+        if step is not PIVOT and parcel_is_gone(await self.book.journal(ref)):
             gone = f"the carrier has the parcel of {ref.order_id}, so nothing of it is to be given back"
             raise _refused(f"{gone}: note money that was as a refund made elsewhere")
-        await self._book.fence(ref, step, cause=request.cause, attempt=attempt)
+        await self.book.fence(ref, step, cause=request.cause, attempt=attempt)
         try:
             if request.answer.answer is AnsweredAs.DISPATCHED:
                 recorded = await self._fulfil_by_hand(request, attempt)
             else:
-                recorded = await self._book.end_undo_by_hand(
+                recorded = await self.book.end_undo_by_hand(
                     ref, request.answer, cause=request.cause, at=attempt.now()
                 )
         except ParcelIsGone as gone:
@@ -56,10 +57,9 @@ class AnswerActivities:
 
     async def _fulfil_by_hand(self, request: HandledUndo, attempt: Attempt) -> bool:
         ref = request.submission
-        journal = await self._book.journal(ref)
-        needed = (journal.get(effect) for effect in (Effect.CHARGE, Effect.RESERVE))
-        done = all(entry and entry.state is EffectState.DONE for entry in needed)
-        paid_and_reserved = done and not waits_for_capture(journal)
+        journal = await self.book.journal(ref)
+        needed = {state_in(journal, effect) for effect in (Effect.CHARGE, Effect.RESERVE)}
+        paid_and_reserved = needed == {EffectState.DONE} and not waits_for_capture(journal)
         if journal[Effect.DISPATCH].undo_ended_at is None and not paid_and_reserved:
             raise _refused(
                 f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "
@@ -67,21 +67,19 @@ class AnswerActivities:
             )
         # The book comes first: from then on no other undo can void what this one is about to commit.
         parcel = _parcel(journal[Effect.LABEL])
-        recorded = await self._book.dispatched_by_hand(ref, request.answer, parcel, attempt.now())
+        recorded = await self.book.note_parcel_gone(ref, parcel, attempt.now(), answer=request.answer)
         if recorded:
             try:
-                commit = await commit_stock(self._warehouse, ref, attempt)
+                commit = await commit_stock(self.warehouse, ref, attempt)
             except Exception:
                 if activity.info().attempt < policy.RETRIED_AGAIN_AND_AGAIN:
                     raise
-                # The person has the last word, or this order could never end.
-                await self._book.committed_by_hand(ref, request.answer, attempt.now())
-            else:
-                await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
+                commit = request.answer  # the person has the last word, or this order could never end
+            await self.book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return recorded
 
     async def _ended(self, request: HandledUndo) -> UndoAnswer:
-        journal, effect = await self._book.journal(request.submission), UNDOS[request.answer.step].effect
+        journal, effect = await self.book.journal(request.submission), UNDOS[request.answer.step].effect
         if request.answer.step is PIVOT and parcel_is_gone(journal):
             return already_dispatched(journal)
         return undo_answer(effect, journal[effect].state)
@@ -93,7 +91,5 @@ def _refused(why: str) -> ApplicationError:
 
 def _parcel(label: JournalEntry) -> DispatchReceipt:
     """Return the parcel as its label says, if the book has one: the carrier has reported no hand-over."""
-    if label.receipt is None:
-        return DispatchReceipt(carrier="unknown", tracking_number="unknown")
-    bought = Label.model_validate(label.receipt)
-    return DispatchReceipt(carrier=bought.carrier, tracking_number=bought.tracking_number)
+    unknown = dict.fromkeys(DispatchReceipt.model_fields, "unknown")
+    return DispatchReceipt.model_validate(label.receipt or unknown)

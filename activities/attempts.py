@@ -1,10 +1,11 @@
-"""Carries out effects, one attempt at a time; `undos.py` takes them back. `order_system/book/order_book.py`
-explains the book's side."""
+"""Carries out effects, one attempt at a time, and takes them back. `order_system/book/order_book.py` explains
+the book's side."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -24,15 +25,21 @@ from order_system.domain.errors import (
     NotReached,
     OutcomeUnknown,
     ServerUnreachable,
+    StillInDoubt,
     as_ours,
 )
+from order_system.domain.gateways import NotCaptured
 from order_system.domain.ids import AFTER_FIRST, Key, order_workflow_id
-from order_system.domain.messages import GivesWay, Opening, StepRequest
-from order_system.domain.order import SubmissionRef, Wire
-from order_system.domain.steps import Effect
+from order_system.domain.messages import GivesWay, Opening, StepRequest, UndoAnswer, UndoRequest, UndoResult
+from order_system.domain.money import format_amount
+from order_system.domain.order import RefundReceipt, SubmissionRef, Wire
+from order_system.domain.steps import AUTHORISATION_VOIDED, STEP_OF, UNDOS, Effect
 
 Receipt = TypeVar("Receipt", bound=Wire)
 Call = Callable[[Key], Awaitable[Receipt]]
+Answer = TypeVar("Answer")
+Reverse = Callable[[str], Awaitable[Wire | NotCaptured | None]]
+"""Gives back at the gateway what was done under a key. None if the gateway knows of nothing (yet)."""
 
 tried_before: ContextVar[bool] = ContextVar("tried before", default=False)
 """Whether an earlier run of this step has claimed the effect: it was held, and runs again."""
@@ -74,14 +81,15 @@ def time_left(attempt: Attempt) -> float:
     return min(left, longest).total_seconds()
 
 
+@dataclass(frozen=True)
 class Effects:
-    """Carries out a step's effects. `patience`: the attempts that may reach its gateway before it fails."""
+    """Carries out the effects of a step. The base of each step's activities."""
 
-    def __init__(self, book: OrderBook, patience: int, *, late: bool = False) -> None:
-        """`late` is for orders whose workflow has ended."""
-        self._book = book
-        self._patience = patience
-        self._late = late
+    book: OrderBook
+    patience: int = field(default=max(policy.PATIENCE.values()), kw_only=True)
+    """The attempts that may reach the step's gateway before the step fails."""
+    late: bool = field(default=False, kw_only=True)
+    """True for orders whose workflow has ended."""
 
     @contextmanager
     def patiently(self, request: StepRequest) -> Generator[Attempt]:
@@ -99,33 +107,38 @@ class Effects:
             raise told from failure
         except Exception as failure:
             used = attempt.reached or attempt_number()
-            if used < self._patience and not isinstance(failure, OutcomeUnknown):
+            if used < self.patience and not isinstance(failure, OutcomeUnknown):
                 retry_when_asked_to(failure)
                 raise
             words = f"gave up after {used} attempts"
             raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
 
-    async def open_and_claim(
+    async def open_and_carry_out(
         self,
-        ref: SubmissionRef,
+        request: StepRequest,
         effect: Effect,
-        attempt: Attempt,
+        receipt_type: type[Receipt],
+        call: Call[Receipt],
         opening: Opening,
         *,
         check_earlier: Callable[[frozenset[str]], Awaitable[None]] | None = None,
-    ) -> JournalEntry | GivesWay:
-        """Open the submission in the book together with its first effect, of whichever step comes first. If
-        the order was submitted before, check that first. `check_earlier` gets the earlier submissions, and
+    ) -> Receipt | GivesWay:
+        """Carry out the effect, of whichever step comes first, and open the submission in the book with it.
+        If the order was submitted before, check that first. `check_earlier` gets the earlier submissions, and
         raises if the effect must not happen after them.
 
-        Raises Fenced, ServerUnreachable, and what the book's `open_and_claim` raises."""
-        claimed = await self._book.open_and_claim(ref, effect, attempt, opening)
-        while isinstance(claimed, frozenset):
-            await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
-            if check_earlier is not None:
-                await check_earlier(claimed)
-            claimed = await self._book.open_and_claim(ref, effect, attempt, opening, earlier=claimed)
-        return claimed
+        Raises Fenced, ServerUnreachable, GAVE_UP, and what the book's `open_and_claim` raises."""
+        ref = request.submission
+        with self.patiently(request) as attempt:
+            claimed = await self.book.open_and_claim(ref, effect, attempt, opening)
+            while isinstance(claimed, frozenset):
+                await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
+                if check_earlier is not None:
+                    await check_earlier(claimed)
+                claimed = await self.book.open_and_claim(ref, effect, attempt, opening, earlier=claimed)
+            if not isinstance(claimed, JournalEntry):
+                return claimed
+            return await self._call_and_record(ref, claimed, receipt_type, call, attempt)
 
     async def carry_out(
         self, request: StepRequest, effect: Effect, receipt_type: type[Receipt], call: Call[Receipt]
@@ -134,10 +147,10 @@ class Effects:
         and the ApplicationError GAVE_UP once the patience is used up."""
         ref = request.submission
         with self.patiently(request) as attempt:
-            claimed = await self._book.claim(ref, effect, attempt)
-            return await self.call_and_record(ref, claimed, receipt_type, call, attempt)
+            claimed = await self.book.claim(ref, effect, attempt)
+            return await self._call_and_record(ref, claimed, receipt_type, call, attempt)
 
-    async def call_and_record(
+    async def _call_and_record(
         self,
         ref: SubmissionRef,
         claimed: JournalEntry,
@@ -149,7 +162,7 @@ class Effects:
         if claimed.state is EffectState.DONE:
             return receipt_type.model_validate(claimed.receipt)
         receipt = await self.call_gateway(ref, claimed, call, attempt)
-        await self._book.record(ref, claimed.effect, receipt, attempt.now(), late=self._late)
+        await self.book.record(ref, claimed.effect, receipt, attempt.now(), late=self.late)
         return receipt
 
     async def call_gateway(
@@ -166,8 +179,8 @@ class Effects:
         try:
             attempt.reached = claimed.claims_in_run
             tried_before.set(claimed.attempts > claimed.claims_in_run)
-            if attempt.reached > 2 * self._patience:
-                raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * self._patience} times")
+            if attempt.reached > 2 * self.patience:
+                raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * self.patience} times")
             async with asyncio.timeout(time_left(attempt)) as limit:
                 return await call(Key(ref.key(claimed.effect), claimed.round))
         except TimeoutError as late:
@@ -175,10 +188,10 @@ class Effects:
         except (BusinessError, NotReached, DiesInEachCall) as no:
             if limit.expired():  # we cut the call off: what its gateway says then is no answer
                 raise AnswerLost(f"the gateway did not answer in time, and then said: {no}") from no
-            await self._book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
+            await self.book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
             raise
         except BookTooLate:
-            await self._book.answered_no(ref, claimed.effect, reached=False)
+            await self.book.answered_no(ref, claimed.effect, reached=False)
             raise
 
 
@@ -204,3 +217,78 @@ def retry_when_asked_to(failure: Exception) -> None:
         pause = min(timedelta(seconds=max(0.0, failure.retry_after)), policy.RETRY_AFTER_AT_MOST)
         words, kind = str(failure), NotReached.__name__
         raise ApplicationError(words, type=kind, next_retry_delay=pause) from failure
+
+
+# --- undos: taking effects back by their keys, whether or not anybody knows that they happened ------------
+
+
+async def retried_always(call: Callable[[], Awaitable[Answer]], attempt: Attempt) -> Answer:
+    """Call a gateway for an undo. Money and stock are owed until they are given back, so no error that a
+    gateway raises may end the retries."""
+    limit = asyncio.timeout(time_left(attempt))
+    try:
+        async with limit:
+            return await call()
+    except BusinessError as no:
+        raise (AnswerLost(f"cut off, it then said: {no}") if limit.expired() else no) from no.__cause__
+    except ApplicationError as final:
+        raise AnswerLost(f"{final.type or 'ApplicationError'}: {final.message}") from final
+    except NotReached as failure:
+        retry_when_asked_to(failure)
+        raise
+
+
+async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: Reverse) -> UndoAnswer:
+    """Fence the key, reverse the effect at the gateway, end the undo. The effect must be one that may only be
+    given back once shipping's undo has answered `voided`. A charge includes its capture. Idempotent.
+
+    "Nothing to undo" means that the effect never happened; or that nothing was found, and an attempt was
+    never answered: then the key stays in doubt. Raises NotYetVoided or StillInDoubt, both to be retried."""
+    ref, attempt = request.submission, this_attempt()
+    entries = await book.fence(ref, STEP_OF[effect], cause=request.cause, attempt=attempt)
+    entry = entries.pop(effect)
+    if entry.undo_ended_at is not None:
+        return undo_answer(effect, entry.state)
+    state, receipt = entry.state, None
+    if state in (EffectState.DONE, EffectState.IN_DOUBT):
+        receipt = await retried_always(lambda: reverse(ref.key(effect)), attempt)
+        state = EffectState.UNDONE if receipt is not None else nothing_found(entry, attempt)
+    taken = isinstance(receipt, RefundReceipt)
+    captures = dict.fromkeys(entries, EffectState.UNDONE if taken else EffectState.NEVER_HAPPENED)
+    await book.end_undo(ref, {effect: state, **captures}, cause=request.cause, at=attempt.now())
+    return undo_answer(effect, state, receipt)
+
+
+def undo_answer(effect: Effect, state: EffectState, receipt: Wire | NotCaptured | None = None) -> UndoAnswer:
+    """Return the answer of an undo that has ended with its effect in this state."""
+    if state is EffectState.UNDONE:
+        return UndoAnswer(result=UndoResult.UNDONE, detail=given_back(effect, receipt))
+    if state is EffectState.HANDLED:
+        return UndoAnswer(result=UndoResult.HANDLED, detail="handled by hand")
+    return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail=UNDOS[STEP_OF[effect]].nothing)
+
+
+def given_back(effect: Effect, receipt: Wire | NotCaptured | None) -> str:
+    """Say for people what was given back: `stock released`, `refunded 1,059.97 USD`."""
+    if isinstance(receipt, NotCaptured):
+        return AUTHORISATION_VOIDED
+    done = UNDOS[STEP_OF[effect]].done
+    if isinstance(receipt, RefundReceipt):
+        return f"{done} {format_amount(receipt.amount, receipt.currency)}"
+    return done
+
+
+def nothing_found(entry: JournalEntry, attempt: Attempt) -> EffectState:
+    """Return the state if "nothing there" may be believed. Raises StillInDoubt if it may not, or not yet."""
+    if entry.state is EffectState.DONE:
+        raise StillInDoubt(f"the book has a receipt for {entry.effect}, but the gateway knows nothing of it")
+    if entry.unanswered == 0:
+        return EffectState.NEVER_HAPPENED
+    if entry.unanswered_until is not None and attempt.now() < entry.unanswered_until:
+        remaining = entry.unanswered_until - attempt.now()
+        raise ApplicationError(
+            f"{entry.effect} may still land: asking again when its last attempt has run out",
+            type=StillInDoubt.__name__,
+            next_retry_delay=max(remaining, timedelta(0)),
+        )
+    return EffectState.IN_DOUBT

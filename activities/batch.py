@@ -5,6 +5,7 @@ import contextvars
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from temporalio import activity
 
@@ -28,19 +29,19 @@ from order_system.domain.order_file import FilePage, ParsedOrder, RowSource
 from order_system.domain.reconciliation import OrderRuns
 
 
+@dataclass(frozen=True)
 class BatchActivities:
-    def __init__(self, book: BatchBook, rows: RowSource, runs: OrderRuns) -> None:
-        self._book = book
-        self._rows = rows
-        self._runs = runs
+    book: BatchBook
+    rows: RowSource
+    runs: OrderRuns
 
     @activity.defn
     async def open_batch(self, opening: BatchOpening) -> None:
         """Remember the batch, and make sure that its file is the one that was planned.
 
         Idempotent. Raises FileChanged or FileRefused, never to be retried."""
-        await self._book.open_batch(opening.batch, opening.run, opening.request)
-        await self._rows.verify(opening.request.file, heartbeats_from_a_thread())
+        await self.book.open_batch(opening.batch, opening.run, opening.request)
+        await self.rows.verify(opening.request.file, heartbeats_from_a_thread())
 
     @activity.defn
     async def read_page(self, request: FilePageRequest) -> PagePlan:
@@ -59,11 +60,11 @@ class BatchActivities:
         )
 
     async def _decided(self, request: FilePageRequest, page: FilePage) -> list[Fate]:
-        noted = await self._book.note_orders(request.batch, request.run, page.orders)
+        noted = await self.book.note_orders(request.batch, request.run, page.orders)
         activity.heartbeat()
-        known = await self._book.find([each.order_id for each in page.orders])
+        known = await self.book.find([each.order_id for each in page.orders])
         unknown = [each.order_id for each in page.orders if each.order_id not in known]
-        never_begun = await self._book.decided_to_start(request.batch, unknown) if request.only_failed else ()
+        never_begun = await self.book.decided_to_start(request.batch, unknown) if request.only_failed else ()
         activity.heartbeat()
 
         def fate(each: ParsedOrder) -> Fate:
@@ -78,16 +79,16 @@ class BatchActivities:
             for each, one in zip(page.orders, decided, strict=True)
             if one is not Fate.DUPLICATE
         }
-        await self._book.note_fates(request.batch, request.run, fates)
+        await self.book.note_fates(request.batch, request.run, fates)
         return decided
 
     async def _page_that_fits(self, request: FilePageRequest) -> FilePage:
         """Read a page, and a smaller one if it has more orders than one message and one history can bear."""
         wanted, got_on = request.page_bytes, heartbeats_from_a_thread()
-        page = await self._rows.read_page(request.file, request.position, wanted, got_on)
+        page = await self.rows.read_page(request.file, request.position, wanted, got_on)
         while len(page.orders) > policy.BATCH_PAGE_ORDERS and not request.start_none and wanted > 1:
             wanted = min(wanted, page.bytes_read) // 2
-            page = await self._rows.read_page(request.file, request.position, max(1, wanted), got_on)
+            page = await self.rows.read_page(request.file, request.position, max(1, wanted), got_on)
         return page
 
     @activity.defn
@@ -95,16 +96,16 @@ class BatchActivities:
         """Find out why the server refused a start: the order runs, is fulfilled, or is another one.
 
         We ask the server before the book, so that an order which ends in between is found fulfilled."""
-        on_server = await self._runs.fingerprint(refused.order_id)
-        known = (await self._book.find([refused.order_id])).get(refused.order_id)
+        on_server = await self.runs.fingerprint(refused.order_id)
+        known = (await self.book.find([refused.order_id])).get(refused.order_id)
         fate = fate_of_refused(refused.fingerprint, known, on_server)
-        await self._book.note_fates(refused.batch, refused.run, {refused.order_id: fate})
+        await self.book.note_fates(refused.batch, refused.run, {refused.order_id: fate})
         return RefusedFate(fate=fate)
 
     @activity.defn
     async def look_up(self, request: LookUpRequest) -> LookedUp:
         """Return how each order ended that has. Another submission's end counts only if it is fulfilled."""
-        found = await self._book.find(list(request.submissions))
+        found = await self.book.find(list(request.submissions))
         statuses: dict[str, SubmissionStatus] = {}
         for order_id, record in found.items():
             asked = request.submissions[order_id]
@@ -112,7 +113,7 @@ class BatchActivities:
                 statuses[order_id] = record.status
                 # The server may have another order under this ID than was fulfilled: it was refused then.
                 if asked != record.ref.submission:
-                    on_server = await self._runs.fingerprint(order_id)
+                    on_server = await self.runs.fingerprint(order_id)
                     if on_server not in (None, record.ref.fingerprint):
                         statuses[order_id] = SubmissionStatus.FAILED
             elif record.status is not SubmissionStatus.OPEN and asked == record.ref.submission:

@@ -1,26 +1,20 @@
 """Sets stock aside for an order, all lines or none, and puts it back."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects
-from activities.undos import undo
-from order_system.domain import policy
-from order_system.domain.book import JournalEntry, OrderBook
+from activities.attempts import Effects, undo
 from order_system.domain.gateways import Warehouse
 from order_system.domain.messages import InventoryAnswer, InventoryRequest, UndoAnswer, UndoRequest
 from order_system.domain.order import Reservation
-from order_system.domain.steps import Effect, Step
+from order_system.domain.steps import Effect
 
 
-class InventoryActivities:
-    def __init__(
-        self, book: OrderBook, warehouse: Warehouse, *, patience: int = policy.PATIENCE[Step.INVENTORY]
-    ) -> None:
-        self._book = book
-        self._warehouse = warehouse
-        self._effects = Effects(book, patience)
+@dataclass(frozen=True)
+class InventoryActivities(Effects):
+    warehouse: Warehouse
 
     @activity.defn
     async def reserve(self, request: InventoryRequest) -> InventoryAnswer:
@@ -28,18 +22,12 @@ class InventoryActivities:
         not. Idempotent by the submission's key.
 
         Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried."""
-        ref, effect = request.submission, Effect.RESERVE
-        call = partial(self._warehouse.reserve, lines=request.lines)
-        with self._effects.patiently(request) as attempt:
-            if request.opening is None:
-                claimed = await self._book.claim(ref, effect, attempt)
-            else:
-                claimed = await self._effects.open_and_claim(ref, effect, attempt, request.opening)
-            if not isinstance(claimed, JournalEntry):
-                return claimed
-            return await self._effects.call_and_record(ref, claimed, Reservation, call, attempt)
+        call, effect = partial(self.warehouse.reserve, lines=request.lines), Effect.RESERVE
+        if request.opening is None:
+            return await self.carry_out(request, effect, Reservation, call)
+        return await self.open_and_carry_out(request, effect, Reservation, call, request.opening)
 
     @activity.defn
     async def release(self, request: UndoRequest) -> UndoAnswer:
         """Undo `reserve`: fence its key and put back the stock that it holds. Idempotent."""
-        return await undo(self._book, request, Effect.RESERVE, self._warehouse.release)
+        return await undo(self.book, request, Effect.RESERVE, self.warehouse.release)

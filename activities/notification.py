@@ -1,48 +1,38 @@
 """Tells the customer, at most once for each submission."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.attempts import GAVE_UP, Effects
-from order_system.domain import policy
-from order_system.domain.book import OrderBook
 from order_system.domain.errors import NoticeRefused
 from order_system.domain.gateways import Mailer, NoticeDetails
 from order_system.domain.journal import Journal, payment_in, was_voided
 from order_system.domain.messages import NotificationRequest
 from order_system.domain.order import DispatchReceipt, NoticeReceipt, Reservation
-from order_system.domain.steps import Effect, Step
+from order_system.domain.steps import Effect
 
 
-class NotificationActivities:
-    def __init__(
-        self,
-        book: OrderBook,
-        mailer: Mailer,
-        *,
-        patience: int = policy.PATIENCE[Step.NOTIFICATION],
-        late: bool = False,
-    ) -> None:
-        self._book = book
-        self._mailer = mailer
-        self._effects = Effects(book, patience, late=late)
+@dataclass(frozen=True)
+class NotificationActivities(Effects):
+    mailer: Mailer
 
     @activity.defn
     async def notify(self, request: NotificationRequest) -> NoticeReceipt:
         """Send a confirmation or a cancellation notice. One key serves both, so an order never gets two.
 
         Raises NoticeRefused, never to be retried."""
-        send = self._mailer.send
-        if detailed := getattr(self._mailer, "send_details", None):
-            send = partial(detailed, details=_details(await self._book.journal(request.submission)))
+        send = self.mailer.send
+        if detailed := getattr(self.mailer, "send_details", None):
+            send = partial(detailed, details=_details(await self.book.journal(request.submission)))
         call = partial(send, kind=request.kind, customer=request.customer)
         try:
-            return await self._effects.carry_out(request, Effect.NOTIFY, NoticeReceipt, call)
+            return await self.carry_out(request, Effect.NOTIFY, NoticeReceipt, call)
         except (NoticeRefused, ApplicationError) as ended:
             if isinstance(ended, NoticeRefused) or ended.type == GAVE_UP:
-                await self._book.notice_not_sent(request.submission)
+                await self.book.notice_not_sent(request.submission)
             raise
 
 

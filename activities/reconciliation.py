@@ -9,10 +9,9 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.answers import AnswerActivities
-from activities.attempts import this_attempt
+from activities.attempts import Reverse, given_back, this_attempt
 from activities.notification import NotificationActivities
 from activities.shipping import ShippingActivities
-from activities.undos import Reverse, given_back
 from order_system.domain import messages, policy
 from order_system.domain.book import EffectState
 from order_system.domain.reconciliation import (
@@ -53,9 +52,10 @@ class ReconciliationActivities:
         page, start the orders whose first task the server has forgotten. Changes nothing else.
 
         A failed look-up fails the page. It never counts as "nothing is open"."""
+        asked = await self._asked(request)
         if request.after_order is None:
-            await self.runs.begin_forgotten(_before(request))
-        found = await self.book.open_submissions(await self._asked(request))
+            await self.runs.begin_forgotten(asked.before)
+        found = await self.book.open_submissions(asked)
         runs = await _each(found, lambda ref: self.runs.current_run(ref.order_id))
         abandoned = [ref for ref, run in zip(found, runs, strict=True) if is_abandoned(run)]
         left_alone = (ref for ref in found if ref not in abandoned)
@@ -68,7 +68,8 @@ class ReconciliationActivities:
 
     async def _asked(self, request: SubmissionPageRequest) -> OlderOnes:
         """Return the query for submissions that are old enough, by the clock of the server that has them."""
-        return OlderOnes(await self.runs.server(), _before(request), request.after_order)
+        before = this_attempt().started_at - timedelta(seconds=request.min_age_seconds)
+        return OlderOnes(await self.runs.server(), before, request.after_order)
 
     @activity.defn
     async def void_abandoned(self, request: messages.UndoRequest) -> messages.UndoAnswer | None:
@@ -170,7 +171,3 @@ def _still_owed(owed: OwedNotice, why: str) -> NoticeAnswer:
 
 def _answer(key: KeyInDoubt, tally: TallyName, detail: str) -> KeyAnswer:
     return KeyAnswer(key=key, tally=tally, detail=f"{key.effect}: {detail}")
-
-
-def _before(request: SubmissionPageRequest) -> datetime:
-    return this_attempt().started_at - timedelta(seconds=request.min_age_seconds)

@@ -1,39 +1,29 @@
 """Buys a label and hands the parcel over: the pivot, after which an order can only be fulfilled."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects, this_attempt
-from activities.undos import retried_always, undo_answer
-from order_system.domain import policy
-from order_system.domain.book import Attempt, EffectState, OrderBook
+from activities.attempts import Effects, retried_always, this_attempt, undo_answer
+from order_system.domain.book import Attempt, EffectState
 from order_system.domain.gateways import Carrier, Voided, Warehouse
-from order_system.domain.journal import Journal, parcel_is_gone, payment_in, shipment_is_voided
+from order_system.domain.journal import Journal, parcel_is_gone, payment_in, shipment_is_voided, state_in
 from order_system.domain.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.order import CommitReceipt, DispatchReceipt, Label, SubmissionRef
 from order_system.domain.steps import PIVOT, UNDOS, Effect
 
 
-class ShippingActivities:
-    def __init__(
-        self,
-        book: OrderBook,
-        carrier: Carrier,
-        warehouse: Warehouse,
-        *,
-        patience: int = policy.PATIENCE[PIVOT],
-    ) -> None:
-        self._book = book
-        self._effects = Effects(book, patience)
-        self._carrier = carrier
-        self._warehouse = warehouse
+@dataclass(frozen=True)
+class ShippingActivities(Effects):
+    carrier: Carrier
+    warehouse: Warehouse
 
     @activity.defn
     async def buy_label(self, request: ShippingRequest) -> Label:
         """Buy a label. Idempotent by the submission's key. Raises ShippingRefused or Fenced."""
-        call = partial(self._carrier.buy_label, address=request.address, lines=request.lines)
-        return await self._effects.carry_out(request, Effect.LABEL, Label, call)
+        call = partial(self.carrier.buy_label, address=request.address, lines=request.lines)
+        return await self.carry_out(request, Effect.LABEL, Label, call)
 
     @activity.defn
     async def dispatch(self, request: ShippingRequest) -> DispatchReceipt:
@@ -42,14 +32,14 @@ class ShippingActivities:
         Raises ShippingRefused or Fenced. If the worker dies between hand-over and closing, a retry, or the
         undo of shipping, finds the parcel gone and finishes the rest."""
         ref = request.submission
-        call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
-        with self._effects.patiently(request) as attempt:
-            claimed = await self._book.claim(ref, Effect.DISPATCH, attempt)
+        call = partial(self.carrier.dispatch, label_key=ref.key(Effect.LABEL))
+        with self.patiently(request) as attempt:
+            claimed = await self.book.claim(ref, Effect.DISPATCH, attempt)
             if claimed.state is EffectState.DONE:
                 return DispatchReceipt.model_validate(claimed.receipt)
-            parcel = await self._effects.call_gateway(ref, claimed, call, attempt)
-            commit = await commit_stock(self._warehouse, ref, attempt)
-            await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
+            parcel = await self.call_gateway(ref, claimed, call, attempt)
+            commit = await commit_stock(self.warehouse, ref, attempt)
+            await self.book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel
 
     @activity.defn
@@ -58,7 +48,7 @@ class ShippingActivities:
 
         Only after the answer `voided` may stock and money be given back. Idempotent."""
         ref, attempt = request.submission, this_attempt()
-        entries = await self._book.fence(ref, PIVOT, cause=request.cause, attempt=attempt)
+        entries = await self.book.fence(ref, PIVOT, cause=request.cause, attempt=attempt)
         label = entries[Effect.LABEL]
         if parcel_is_gone(entries):
             return await self._finish_dispatch(
@@ -69,28 +59,27 @@ class ShippingActivities:
 
         states = dict.fromkeys(UNDOS[PIVOT].effects, EffectState.NEVER_HAPPENED)
         if label.state in (EffectState.DONE, EffectState.IN_DOUBT):
-            answer = await retried_always(lambda: self._carrier.void(ref.key(Effect.LABEL)), attempt)
+            answer = await retried_always(lambda: self.carrier.void(ref.key(Effect.LABEL)), attempt)
             if not isinstance(answer, Voided):
                 return await self._finish_dispatch(ref, answer, attempt)
             # The carrier's void refuses every later dispatch, too, so nothing here stays in doubt.
             if answer.label_existed or label.state is EffectState.DONE:
                 states[Effect.LABEL] = EffectState.UNDONE
-        await self._book.end_undo(ref, states, cause=request.cause, at=attempt.now())
+        await self.book.end_undo(ref, states, cause=request.cause, at=attempt.now())
         return undo_answer(Effect.LABEL, states[Effect.LABEL])
 
     async def _finish_dispatch(
         self, ref: SubmissionRef, parcel: DispatchReceipt, attempt: Attempt
     ) -> UndoAnswer:
         """The parcel is gone: finish what dispatch, or a person, began, instead of undoing anything."""
-        journal = await self._book.journal(ref)
-        commit_entry = journal.get(Effect.COMMIT)
-        if commit_entry and commit_entry.state in (EffectState.DONE, EffectState.HANDLED):
+        journal = await self.book.journal(ref)
+        if state_in(journal, Effect.COMMIT) in (EffectState.DONE, EffectState.HANDLED):
             return already_dispatched(journal)
         # The book comes first: from then on nobody can answer that the parcel was voided.
-        await self._book.parcel_found_gone(ref, parcel, attempt.now())
-        commit = await commit_stock(self._warehouse, ref, attempt)
-        await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
-        return already_dispatched(await self._book.journal(ref))
+        await self.book.note_parcel_gone(ref, parcel, attempt.now())
+        commit = await commit_stock(self.warehouse, ref, attempt)
+        await self.book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
+        return already_dispatched(await self.book.journal(ref))
 
 
 async def commit_stock(warehouse: Warehouse, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:

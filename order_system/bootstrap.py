@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities import batch_activities, order_activities
-from activities.webhooks import Receiver, WebhookActivities
+from activities.webhooks import Post, WebhookActivities
 from order_system.attention.announcing import Announcements
 from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
@@ -190,12 +190,12 @@ class OrderSystem:
         )
 
 
-def receiver_of(settings: Settings) -> Receiver | None:
-    """Return the receiver of webhooks; None if none is set. Raises InvalidSettings without the extra."""
+def receiver_of(settings: Settings) -> Post | None:
+    """Return what posts to the receiver of webhooks, if there is one. InvalidSettings without the extra."""
     if settings.webhooks_url is None:
         return None
     sending = load_extra("order_system.gateways.webhooks", "webhooks", "ORDER_WEBHOOKS_URL is set")
-    return sending.Receiver(settings.webhooks_url, settings.webhooks_secret)
+    return sending.Receiver(settings.webhooks_url, settings.webhooks_secret).post
 
 
 @asynccontextmanager

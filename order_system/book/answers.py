@@ -14,13 +14,13 @@ from order_system.domain import policy
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState, Notice, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import ParcelIsGone
-from order_system.domain.journal import parcel_is_gone, shipment_is_voided
+from order_system.domain.journal import parcel_is_gone
 from order_system.domain.messages import UndoCause
 from order_system.domain.money import format_amount
-from order_system.domain.order import DispatchReceipt, SubmissionRef
+from order_system.domain.order import SubmissionRef
 from order_system.domain.progress import AttemptMade
 from order_system.domain.refunds import MADE_ELSEWHERE, Refund, RefundState
-from order_system.domain.steps import PIVOT, UNDOS, Effect
+from order_system.domain.steps import PIVOT, UNDOS
 from order_system.infra.database import reads, writes
 
 
@@ -49,34 +49,6 @@ class AnswerBook(reading.BookQueries):
         entries.note_answer(answer)
         entries.close_when_nothing_is_held(cause, at)
         return True
-
-    @writes
-    def dispatched_by_hand(
-        self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
-    ) -> bool:
-        submission = reading.locked_submission(tx, ref)
-        journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
-        is_open = submission is not None and submission.status is SubmissionStatus.OPEN
-        if not is_open or shipment_is_voided(journal):
-            return entries.has_answer(answer)
-        if parcel_is_gone(journal):
-            entries.note_answer(answer)
-        else:
-            entries.handle_dispatch(answer, parcel, at)
-        return True
-
-    @writes
-    def committed_by_hand(
-        self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord, at: datetime
-    ) -> None:
-        submission = reading.locked_submission(tx, ref)
-        journal = reading.journal_of(tx, ref)
-        if submission is not None and submission.status is SubmissionStatus.OPEN and parcel_is_gone(journal):
-            by_hand = {"handled_by": answer.who, "handled_note": answer.note}
-            values = {"state": EffectState.HANDLED, "done_at": at, "undo_ended_at": at, **by_hand}
-            entries = Entries(tx, ref)
-            entries.write(Effect.COMMIT, journal.get(Effect.COMMIT), **values)
-            entries.close_submission(SubmissionStatus.FULFILLED, at, notice_is_owed=True)
 
     @writes
     def notice_not_sent(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:

@@ -17,7 +17,7 @@ from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import ParsedOrder
-from order_system.infra.database import reads, writes
+from order_system.infra.database import insert_unless_there, reads, writes
 
 
 class SqlBatchBook(reading.BookQueries):
@@ -25,11 +25,9 @@ class SqlBatchBook(reading.BookQueries):
 
     @writes
     def open_batch(self, tx: sa.Connection, batch: str, run: str, request: BatchRequest) -> None:
-        ours = (batches.c.batch == batch) & (batches.c.run == run)
-        if tx.execute(sa.select(batches.c.run).where(ours)).first() is None:
-            content = request.model_dump(mode="json")
-            row = {"batch": batch, "run": run, "request": content, "started_at": datetime.now(UTC)}
-            tx.execute(sa.insert(batches).values(**row))
+        content = request.model_dump(mode="json")
+        row = {"batch": batch, "run": run, "request": content, "started_at": datetime.now(UTC)}
+        insert_unless_there(tx, batches, row)
 
     @writes
     def note_orders(
@@ -73,8 +71,7 @@ class SqlBatchBook(reading.BookQueries):
     def decided_to_start(self, tx: sa.Connection, batch: str, order_ids: Sequence[str]) -> set[str]:
         name = batch_orders.c.order_id
         query = sa.select(name).where(batch_orders.c.batch == batch, batch_orders.c.fate == Fate.START)
-        pages = reading.batched_ids(order_ids)
-        return {found for page in pages for found in tx.execute(query.where(name.in_(page))).scalars()}
+        return {row.order_id for row in reading.rows_of(tx, query, name, order_ids)}
 
     @reads
     def batch_counts(
@@ -137,8 +134,7 @@ class SqlBatchBook(reading.BookQueries):
 
 def _noted(tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[sa.Row[Any]]:
     query = sa.select(batch_orders).where(reading.of_run(batch, run))
-    for some_ids in reading.batched_ids(order_ids):
-        yield from tx.execute(query.where(batch_orders.c.order_id.in_(some_ids))).all()
+    return reading.rows_of(tx, query, batch_orders.c.order_id, order_ids)
 
 
 def batches_query(

@@ -21,9 +21,9 @@ from order_system.domain.book import (
     SubmissionStatus,
 )
 from order_system.domain.errors import Fenced
-from order_system.domain.journal import waits_for_capture
+from order_system.domain.journal import state_in, waits_for_capture
 from order_system.domain.messages import Opening, UndoCause
-from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
+from order_system.domain.order import PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import GIVEN_BACK, Effect
 from order_system.infra.database import Prepared
@@ -127,22 +127,9 @@ class Entries:
             state = EffectState.IN_DOUBT if entry.unanswered else EffectState.NEVER_HAPPENED
         self.write(effect, entry, state=state, fenced_at=at)
 
-    def handle(
-        self, entry: JournalEntry, answer: AnswerRecord, at: datetime, *, receipt: Wire | None = None
-    ) -> None:
-        """Note that a person handled the effect. With a receipt, it happened; else nothing is left of it."""
-        values: dict[str, Any] = {"state": EffectState.HANDLED, "undo_ended_at": at}
-        if receipt is not None:
-            values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
-        self.write(entry.effect, entry, **values, handled_by=answer.who, handled_note=answer.note)
-
-    def handle_dispatch(self, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime) -> None:
-        """Note a parcel as gone on the word of a person, not of the carrier."""
-        journal = journal_of(self._tx, self._ref)
-        self.handle(journal[Effect.DISPATCH], answer, at, receipt=parcel)
-        if journal[Effect.LABEL].state is EffectState.IN_DOUBT:
-            self.handle(journal[Effect.LABEL], answer, at)
-        self.note_answer(answer)
+    def handle(self, entry: JournalEntry, answer: AnswerRecord, at: datetime) -> None:
+        """Note that a person handled the effect, and that nothing is left of it."""
+        self.write(entry.effect, entry, undo_ended_at=at, **handled(answer))
 
     def note_answer(self, answer: AnswerRecord) -> None:
         """Store the answer. Idempotent by its ID."""
@@ -170,8 +157,7 @@ class Entries:
             "namespace_id": here and here.namespace_id,
             "status": status,
             **_why(cause),
-            "total": opening.total if opening else None,
-            "currency": opening.currency if opening else None,
+            **(opening.model_dump(include={"total", "currency"}) if opening else {}),
             "email_hash": email_hash,
             "opened_at": self._ref.accepted_at or attempt.started_at,
             "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
@@ -195,8 +181,7 @@ class Entries:
     def close_when_nothing_is_held(self, cause: UndoCause, at: datetime) -> None:
         journal = journal_of(self._tx, self._ref)
         if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
-            charge = journal.get(Effect.CHARGE)
-            given_back = charge is not None and charge.state in (EffectState.UNDONE, EffectState.HANDLED)
+            given_back = state_in(journal, Effect.CHARGE) in (EffectState.UNDONE, EffectState.HANDLED)
             self.close_submission(SubmissionStatus(cause.status), at, cause, notice_is_owed=given_back)
 
     def note_notice(self, how: Notice, *, closed_at: datetime | None = None) -> None:
@@ -226,6 +211,10 @@ class Entries:
         told = {name: (receipt or {}).get(name) for name in _FOUND_BY}
         if found := {name: text[:LONGEST] for name, text in told.items() if text and text.isprintable()}:
             _SUBMISSION.changes(self._tx, self._of | found)
+
+
+def handled(answer: AnswerRecord) -> dict[str, Any]:
+    return {"state": EffectState.HANDLED, "handled_by": answer.who, "handled_note": answer.note}
 
 
 def latest(by_clock: datetime, at_least: datetime | None) -> datetime:

@@ -6,13 +6,11 @@ that were only accepted. A text in the search box may mean several things, and e
 queries. Every value is a parameter."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.exc import IntegrityError
 
 from order_system.book.pages import BY_AMOUNT, BY_TIME, behind, can_be_kept, page_of, place_of
 from order_system.book.reading import LIVE, counts_if_ended, email_hash, key_of, known, only_accepted
@@ -24,25 +22,21 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.money import decimal_text
 from order_system.domain.order import SubmissionRef
 from order_system.domain.search import Kind, Meaning, meanings_of
-from order_system.infra.database import OverDatabase, reads, writes
+from order_system.infra.database import OverDatabase, insert_unless_there, reads, writes
 
 Columns = Mapping[str, sa.ColumnElement[Any]]
 Condition = sa.ColumnElement[bool]
 
-NAMED = {"note": "notice"}
-"""Columns, by the field that shows them, where the two names differ."""
-
-_BY_TIME = ("opened_at", "order_id")
+_BY_TIME = (("opened_at", "order_id"), BY_TIME)
 PLACES: Mapping[Sort, tuple[tuple[str, ...], TypeAdapter[Any]]] = {
-    Sort.NEWEST: (_BY_TIME, BY_TIME),
-    Sort.OLDEST: (_BY_TIME, BY_TIME),
-    Sort.AMOUNT: (("total", *_BY_TIME), BY_AMOUNT),
+    **dict.fromkeys((Sort.NEWEST, Sort.OLDEST), _BY_TIME),
+    Sort.AMOUNT: (("total", *_BY_TIME[0]), BY_AMOUNT),
 }
 """The columns that each list is sorted by. Their values make its cursor."""
 
 
 class SqlOrderListing(OverDatabase):
-    """The lists of orders. Raises InvalidCursor for a cursor that no list has given out."""
+    """The lists of orders. Raises InvalidUsage for a cursor that no list has given out."""
 
     @reads
     def orders(
@@ -89,14 +83,16 @@ class SqlOrderListing(OverDatabase):
     @writes
     def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
         """Note a submission that may close now, so that its end is announced. Idempotent."""
-        with suppress(IntegrityError), tx.begin_nested():  # it is noted already
-            tx.execute(sa.insert(to_announce).values(**key_of(ref)))
+        insert_unless_there(tx, to_announce, key_of(ref))
 
     @reads
     def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[OrderSummary]:
         """Return submissions that have closed and were not announced: of this order, or of all orders."""
-        rows = tx.execute(to_announce_query(order_id)).mappings()
-        return [order_summary(row) for row in rows]
+        same = [to_announce.c[name] == submissions.c[name] for name in ("order_id", "submission")]
+        query = sa.select(*_shown(dict(submissions.c))).join(to_announce, sa.and_(*same))
+        query = query.where(submissions.c.status != SubmissionStatus.OPEN)
+        which = query if order_id is None else query.where(to_announce.c.order_id == order_id)
+        return [order_summary(row) for row in tx.execute(which).mappings()]
 
     @writes
     def announced(self, tx: sa.Connection, order: OrderSummary) -> None:
@@ -115,6 +111,11 @@ class SqlOrderListing(OverDatabase):
 
 
 # --- a row ------------------------------------------------------------------------------------------
+
+
+def _shown(columns: Columns) -> list[sa.ColumnElement[Any]]:
+    named = dict(columns) | {"note": columns["notice"]}
+    return [named[name].label(name) for name in OrderSummary.model_fields]
 
 
 def order_summary(row: sa.RowMapping) -> OrderSummary:
@@ -185,9 +186,8 @@ def _query(
     conditions += _conditions(columns, wanted)
     if after is not None:
         conditions.append(behind(place, after, ascending=ascending))
-    shown = (columns[NAMED.get(name, name)].label(name) for name in OrderSummary.model_fields)
     order = (column if ascending else column.desc() for column in place)
-    return sa.select(*shown).where(*conditions).order_by(*order).limit(limit + 1)
+    return sa.select(*_shown(columns)).where(*conditions).order_by(*order).limit(limit + 1)
 
 
 def _conditions(columns: Columns, wanted: OrderFilter) -> Iterator[Condition]:
@@ -236,11 +236,3 @@ def _once_if_ended() -> Condition:
     _, waits = only_accepted()
     runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, waits)
     return counts_if_ended() & ~runs_again
-
-
-def to_announce_query(order_id: str | None) -> sa.Select[Any]:
-    same = [to_announce.c[name] == submissions.c[name] for name in ("order_id", "submission")]
-    shown = (submissions.c[NAMED.get(name, name)].label(name) for name in OrderSummary.model_fields)
-    query = sa.select(*shown).join(to_announce, sa.and_(*same))
-    query = query.where(submissions.c.status != SubmissionStatus.OPEN)
-    return query if order_id is None else query.where(to_announce.c.order_id == order_id)

@@ -27,13 +27,14 @@ from sqlalchemy.exc import IntegrityError
 from order_system.book import reading
 from order_system.book.answers import AnswerBook
 from order_system.book.batches import SqlBatchBook
-from order_system.book.entries import ENTRY, Entries, latest
+from order_system.book.entries import ENTRY, Entries, handled, latest
 from order_system.book.forgetting import ForgettingBook
 from order_system.book.listing import SqlOrderListing
 from order_system.book.reading import email_hash
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.standing import SqlStanding
 from order_system.book.tables import accepted, effects
+from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import (
     Attempt,
     EffectState,
@@ -43,7 +44,7 @@ from order_system.domain.book import (
     SubmissionStatus,
 )
 from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, OrderConflict
-from order_system.domain.journal import parcel_is_gone, shipment_is_voided
+from order_system.domain.journal import Journal, parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.steps import GIVEN_BACK, UNDOS, Effect, Step
@@ -179,7 +180,7 @@ class SqlOrderBook(
         ref: SubmissionRef,
         *,
         dispatch: DispatchReceipt,
-        commit: CommitReceipt,
+        commit: CommitReceipt | AnswerRecord,
         at: datetime,
         from_undo: bool = False,
     ) -> PaymentReceipt:
@@ -189,37 +190,41 @@ class SqlOrderBook(
             if journal[Effect.DISPATCH].fenced_at and not from_undo:
                 # The undo that owns the key will find the parcel gone, and close the submission as fulfilled.
                 raise Fenced(f"dispatch of {ref.order_id} landed after its undo had begun")
-            if shipment_is_voided(journal):
-                # Stock and money may be on their way back already.
-                raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
+            _refuse_if_voided(ref, journal)
             entries = Entries(tx, ref)
-            for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
-                if effect is Effect.DISPATCH and parcel_is_gone(journal):
-                    continue  # an undo or a person has recorded it
-                entries.write(
-                    effect,
-                    journal.get(effect),
-                    state=EffectState.DONE,
-                    receipt=receipt.model_dump(mode="json"),
-                    done_at=at,
-                    undo_ended_at=at if from_undo else None,
-                )
+            ended: dict[str, Any] = {"done_at": at, "undo_ended_at": at if from_undo else None}
+            if not parcel_is_gone(journal):  # else an undo or a person has recorded it
+                entries.write(Effect.DISPATCH, journal.get(Effect.DISPATCH), **ended, **_done(dispatch))
+            entries.write(Effect.COMMIT, journal.get(Effect.COMMIT), **ended, **_done(commit))
             entries.close_submission(SubmissionStatus.FULFILLED, at, notice_is_owed=True)
         return reading.payment_of(journal, ref)
 
     @writes
-    def parcel_found_gone(
-        self, tx: Connection, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime
-    ) -> None:
+    def note_parcel_gone(
+        self,
+        tx: Connection,
+        ref: SubmissionRef,
+        parcel: DispatchReceipt,
+        at: datetime,
+        *,
+        answer: AnswerRecord | None = None,
+    ) -> bool:
         submission = reading.locked_submission(tx, ref)
-        journal = reading.journal_of(tx, ref)
-        if submission is None or submission.status is not SubmissionStatus.OPEN or parcel_is_gone(journal):
-            return
-        if shipment_is_voided(journal):
-            raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
-        receipt = parcel.model_dump(mode="json")
-        values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "undo_ended_at": at}
-        Entries(tx, ref).write(Effect.DISPATCH, journal.get(Effect.DISPATCH), **values)
+        journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
+        is_open = submission is not None and submission.status is SubmissionStatus.OPEN
+        if is_open and answer is None:
+            _refuse_if_voided(ref, journal)
+        if not is_open or shipment_is_voided(journal):
+            return answer is not None and entries.has_answer(answer)
+        if not parcel_is_gone(journal):
+            gone = _done(answer or parcel) | {"receipt": parcel.model_dump(mode="json")}
+            dispatch = journal.get(Effect.DISPATCH)
+            entries.write(Effect.DISPATCH, dispatch, **gone, done_at=at, undo_ended_at=at)
+            if answer and journal[Effect.LABEL].state is EffectState.IN_DOUBT:
+                entries.handle(journal[Effect.LABEL], answer, at)
+        if answer:
+            entries.note_answer(answer)
+        return True
 
     # --- undoing ---------------------------------------------------------------------------------
 
@@ -259,6 +264,19 @@ class SqlOrderBook(
         for effect, state in states.items():
             entries.change(effect, _UNDER_WAY, state=state, undo_ended_at=at)
         entries.close_when_nothing_is_held(cause, at)
+
+
+def _refuse_if_voided(ref: SubmissionRef, journal: Journal) -> None:
+    """Raise Fenced if the shipment was voided: stock and money may be on their way back already."""
+    if shipment_is_voided(journal):
+        raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
+
+
+def _done(by: Wire) -> dict[str, Any]:
+    """Values of an entry whose effect has happened, by its receipt or as a person has answered."""
+    if isinstance(by, AnswerRecord):
+        return handled(by)
+    return {"state": EffectState.DONE, "receipt": by.model_dump(mode="json")}
 
 
 def _give_way(tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server) -> GivesWay:

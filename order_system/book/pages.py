@@ -37,22 +37,18 @@ Place = TypeVar("Place")
 Shown = TypeVar("Shown")
 
 
-class InvalidCursor(InvalidUsage):
-    """The text is not a cursor that a list has given out."""
-
-
 def cursor_of(*place: datetime | str | int) -> str:
     text = json.dumps(place, default=datetime.isoformat)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def place_of(cursor: str, kind: TypeAdapter[Place]) -> Place:
-    """Decode what `cursor_of` has encoded. Raises InvalidCursor."""
+    """Decode what `cursor_of` has encoded. Raises InvalidUsage."""
     try:
         padded = cursor[:LONGEST] + "=" * (-len(cursor[:LONGEST]) % 4)
         return kind.validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, OverflowError):
-        raise InvalidCursor(
+        raise InvalidUsage(
             "cursor is none that this list has given out: leave it out to begin at the start"
         ) from None
 

@@ -2,7 +2,7 @@
 
 import hmac
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -99,9 +99,6 @@ _LOCKED_SUBMISSIONS = Prepared(
     .with_for_update()
 )
 _JOURNAL = Prepared(sa.select(*_ENTRY).filter_by(**_OF_SUBMISSION))
-_PREFERRED = sa.select(submissions).where(
-    submissions.c.order_id.in_(sa.bindparam("order_ids", expanding=True)), counts()
-)
 
 
 def locked_submission(tx: sa.Connection, ref: SubmissionRef) -> SubmissionRecord | None:
@@ -137,24 +134,29 @@ def answers_of(tx: sa.Connection, ref: SubmissionRef) -> list[AnswerRecord]:
 
 def refunds_of(tx: sa.Connection, *conditions: sa.ColumnElement[bool]) -> dict[str, list[Refund]]:
     """Return the refunds that meet the conditions, by order, oldest first."""
+    return refunds_in(tx.execute(sa.select(refunds).where(*conditions)))
+
+
+def refunds_in(rows: Iterable[sa.Row[Any]]) -> dict[str, list[Refund]]:
     found: dict[str, list[Refund]] = defaultdict(list)
-    for row in tx.execute(sa.select(refunds).where(*conditions)).all():
+    for row in rows:
         found[row.order_id].append(Refund.model_validate(row.content))
     return {order_id: sorted(each, key=lambda refund: refund.asked_at) for order_id, each in found.items()}
 
 
 def preferred(tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
     """Return each order's submission that counts."""
-    found: dict[str, SubmissionRecord] = {}
-    for some_ids in batched_ids(order_ids):
-        rows = tx.execute(_PREFERRED, {"order_ids": some_ids}).all()
-        found |= {row.order_id: submission_record(row) for row in rows}
-    return found
+    query = sa.select(submissions).where(counts())
+    rows = rows_of(tx, query, submissions.c.order_id, order_ids)
+    return {row.order_id: submission_record(row) for row in rows}
 
 
-def batched_ids(order_ids: Iterable[str]) -> Iterable[list[str]]:
-    ids = list(order_ids)
-    return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
+def rows_of(
+    tx: sa.Connection, query: sa.Select[Any], order_id: sa.ColumnElement[str], ids: Sequence[str]
+) -> Iterator[sa.Row[Any]]:
+    """Yield the rows of these orders, however many they are."""
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        yield from tx.execute(query.where(order_id.in_(ids[start : start + IDS_PER_QUERY])))
 
 
 def newest_run(tx: sa.Connection, batch: str) -> sa.Row[Any] | None:
@@ -232,8 +234,7 @@ class BookQueries(OverDatabase):
     @reads
     def refunds(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, list[Refund]]:
         """Return the refunds of these orders, by order, oldest first."""
-        some = (refunds_of(tx, refunds.c.order_id.in_(ids)) for ids in batched_ids(order_ids))
-        return {order_id: found for each in some for order_id, found in each.items()}
+        return refunds_in(rows_of(tx, sa.select(refunds), refunds.c.order_id, order_ids))
 
     @reads
     def refunds_under_way(self, tx: sa.Connection) -> dict[str, list[Refund]]:

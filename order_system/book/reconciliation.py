@@ -14,8 +14,9 @@ from order_system.book.tables import accepted, answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
 from order_system.domain.book import EffectState, Notice, Server, Stranded, SubmissionRecord, SubmissionStatus
 from order_system.domain.ids import batch_name
+from order_system.domain.messages import NoticeKind
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice, owed_notice
+from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice
 from order_system.domain.steps import Effect, Step
 from order_system.infra.database import Prepared, reads, writes
 
@@ -94,7 +95,15 @@ class SqlReconciliationBook(BookQueries):
     def owed_notices(self, tx: sa.Connection, asked: OlderOnes) -> Sequence[OwedNotice]:
         is_old = submissions.c.closed_at <= asked.before
         rows = tx.execute(_page(asked).where(is_owed(), is_old))
-        return [owed_notice(self._ours(row)) for row in rows]
+        fulfilled, failed = NoticeKind.CONFIRMATION, NoticeKind.CANCELLATION
+        return [
+            OwedNotice(
+                submission=record.ref,
+                kind=fulfilled if record.status is SubmissionStatus.FULFILLED else failed,
+                closed_at=record.closed_at or record.opened_at,
+            )
+            for record in map(self._ours, rows)
+        ]
 
     def _ours(self, row: sa.Row[Any]) -> SubmissionRecord:
         """Return the row's record with this book's ID: workers of another book refuse to act on it."""

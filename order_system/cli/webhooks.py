@@ -27,12 +27,12 @@ async def try_out(
 ) -> int:
     """Send one signed event of type webhook.test, once, and say what comes back. Exit code 1: no 2xx."""
     configured()
-    receiver = receiver_of(load_settings(webhooks_url=url) if url else load_settings())
-    if receiver is None:
+    post = receiver_of(load_settings(webhooks_url=url) if url else load_settings())
+    if post is None:
         raise InvalidUsage("name a receiver: webhooks test URL, or ORDER_WEBHOOKS_URL")
     event = Event(type=EventType.TEST, timestamp=datetime.now(UTC), data={}, which=(uuid.uuid4().hex,))
     try:
-        delivered, told = True, f"the receiver answered {await receiver.post(event)}"
+        delivered, told = True, f"the receiver answered {await post(event)}"
     except (AnswerLost, ReceiverGone) as failure:
         delivered, told = False, str(failure)
     document = {"event_id": event.id, "delivered": delivered, "told": told}

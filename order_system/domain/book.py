@@ -199,18 +199,23 @@ class OrderBook(Protocol):
         ref: SubmissionRef,
         *,
         dispatch: DispatchReceipt,
-        commit: CommitReceipt,
+        commit: CommitReceipt | AnswerRecord,
         at: datetime,
         from_undo: bool = False,
     ) -> PaymentReceipt:
-        """Record that the parcel is gone and the stock committed, and close the submission as fulfilled.
-        Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`, and always if the
-        shipment was voided. Returns the receipt of the payment. What a person handled stays HANDLED."""
+        """Record that the parcel is gone and the stock committed, and close the submission as fulfilled. A
+        person's answer as `commit` means that this person commits the stock. Idempotent. Raises Fenced if an
+        undo owns the key, unless called `from_undo`, and always if the shipment was voided. Returns the
+        receipt of the payment. What a person handled stays HANDLED."""
         ...
 
-    async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
-        """Record what an undo has learned from the carrier. From now on nobody can answer that the parcel was
-        voided, and `fulfil` must follow. Idempotent. Raises Fenced if the parcel was voided before."""
+    async def note_parcel_gone(
+        self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime, *, answer: AnswerRecord | None = None
+    ) -> bool:
+        """Record that the parcel is gone, as an undo has learned from the carrier, or as a person says by
+        `answer`. From now on nobody voids it, or can answer that it was voided, and `fulfil` must follow.
+        Changes nothing and returns False if the submission is closed, or if the shipment was voided; for the
+        latter raises Fenced unless it is a person's answer. Idempotent, also by the answer's ID."""
         ...
 
     async def fence(
@@ -236,18 +241,6 @@ class OrderBook(Protocol):
         happened. Notes the answer, and closes the submission as `end_undo` does. Changes nothing and returns
         False if the undo had ended before. Idempotent by the answer's ID. Raises ParcelIsGone if the parcel
         of an open submission is gone: then the answer must be `dispatched`."""
-        ...
-
-    async def dispatched_by_hand(
-        self, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
-    ) -> bool:
-        """Record that the parcel is gone, as a person says. From now on no undo voids it, and `fulfil` or
-        `committed_by_hand` must follow. The key is fenced already. Changes nothing and returns False if the
-        shipment was voided or the submission is closed. Idempotent by the answer's ID."""
-        ...
-
-    async def committed_by_hand(self, ref: SubmissionRef, answer: AnswerRecord, at: datetime) -> None:
-        """Do as `fulfil` does, for a parcel that is gone and whose stock a person commits. Idempotent."""
         ...
 
     async def notice_not_sent(self, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:

@@ -56,9 +56,6 @@ _AS_CARDS_ARE_WRITTEN = tuple(
 )
 """In today's lengths: a plain run, of American Express and all others; then groups, also of Diners Club."""
 
-_SCANNED = 2_000
-"""No field that is accepted, and no name that is shown, is anywhere near this long."""
-
 
 def holds_card_number(value: object) -> bool:
     """True if a text, a number, or a JSON value or key holds a card number, or one with hidden digits."""
@@ -78,7 +75,7 @@ def holds_card_number(value: object) -> bool:
 def identifier_holds_card_number(value: object) -> bool:
     """True if an order ID, a SKU, a payment reference or another name that programs give holds a card number:
     `4242424242424242` or `A-4242-4242-4242-4242`, but no Amazon order ID and no barcode."""
-    plain = unicodedata.normalize("NFKC", value[:_SCANNED]) if isinstance(value, str) else ""
+    plain = unicodedata.normalize("NFKC", value) if isinstance(value, str) else ""
     return _HIDDEN_NUMBER.search(plain) is not None or any(
         _is_card_number(re.sub(r"\D", "", found[0]))
         for pattern in _AS_CARDS_ARE_WRITTEN
@@ -86,16 +83,10 @@ def identifier_holds_card_number(value: object) -> bool:
     )
 
 
-def text_holds_card_number(text: str) -> bool:
-    """As `holds_card_number`, for a document of any length, in pieces that overlap by half."""
-    step = _SCANNED // 2
-    return any(holds_card_number(text[start : start + _SCANNED]) for start in range(0, len(text), step))
-
-
 def with_hidden_digits(parts: Sequence[str], *, as_text: bool = False, told: bool = False) -> list[str]:
     """Return the cells, with all digits hidden in those that may hold a card number: those written as cards
     are; with `as_text`, or if one is `told` to be there, all that a customer's text would be refused for."""
-    holds = text_holds_card_number if as_text or told else identifier_holds_card_number
+    holds = holds_card_number if as_text or told else identifier_holds_card_number
     # A card number that is told and not found is spread over several cells, or written in some odd way.
     found = [*filter(holds, parts)] or (parts if told else [])
     return [re.sub(r"\d", HIDDEN, part) if part in found else part for part in parts]
@@ -108,12 +99,11 @@ def _in_scalar(value: object) -> bool:
 
 
 def _in_text(text: str) -> bool:
-    plain = text[:_SCANNED]
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFKC", plain)
-        if _HIDDEN_NUMBER.search(plain):
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        if _HIDDEN_NUMBER.search(text):
             return True
-    return any(_in_groups(re.findall(r"\d+", run)) for run in _LONG_ENOUGH.findall(plain))
+    return any(_in_groups(re.findall(r"\d+", run)) for run in _LONG_ENOUGH.findall(text))
 
 
 def _in_groups(groups: list[str]) -> bool:

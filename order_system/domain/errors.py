@@ -168,10 +168,6 @@ class ForgettingRefused(OrderSystemError):
     """An order is not forgotten, or not all of it yet: it has not ended for good, for example."""
 
 
-class SearchAttributesMissing(OrderSystemError):
-    """The Temporal server does not know our search attributes, and does not let us register them."""
-
-
 class UploadFailed(OrderSystemError):
     """A file that is being uploaded cannot be kept."""
 
@@ -195,10 +191,6 @@ class KeyTrouble(OrderSystemError):
 
 OUR_OWN_TROUBLE = (DatabaseUnready, NewerBook, ServerUnreachable, BookTooLate, KeyTrouble)
 """These are never held against a gateway: an order waits as long as they last."""
-
-
-class WorkerRefused(OrderSystemError):
-    """A worker process will not start, and told its supervisor why; starting it again does not help."""
 
 
 def as_ours(failure: OrderSystemError) -> OrderSystemError:

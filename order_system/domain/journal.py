@@ -23,23 +23,26 @@ def shipment_is_voided(journal: Journal) -> bool:
     return dispatch is not None and dispatch.undo_ended_at is not None and not parcel_is_gone(journal)
 
 
+def state_in(journal: Journal, effect: Effect) -> EffectState | None:
+    """Return the state of the effect; None if the journal has no entry for it."""
+    return journal[effect].state if effect in journal else None
+
+
 def waits_for_capture(journal: Journal) -> bool:
     """True until held money is captured: before that no parcel may go. A submission that is captured on
     dispatch has the entry from its opening on."""
-    capture = journal.get(Effect.CAPTURE)
-    return capture is not None and capture.state is not EffectState.DONE
+    return state_in(journal, Effect.CAPTURE) not in (None, EffectState.DONE)
 
 
 def was_voided(journal: Journal) -> bool:
     """True if the money was only held, and has been released."""
-    charge, capture = journal.get(Effect.CHARGE), journal.get(Effect.CAPTURE)
-    let_go = charge is not None and charge.state is EffectState.UNDONE
-    return let_go and capture is not None and capture.state is EffectState.NEVER_HAPPENED
+    states = state_in(journal, Effect.CHARGE), state_in(journal, Effect.CAPTURE)
+    return states == (EffectState.UNDONE, EffectState.NEVER_HAPPENED)
 
 
 def payment_in(journal: Journal) -> PaymentReceipt | None:
     """Return the receipt of the captured money, else of the money that is, or was, only held."""
     entries = (journal.get(effect) for effect in (Effect.CAPTURE, Effect.CHARGE))
     receipt = next((entry.receipt for entry in entries if entry and entry.receipt), None)
-    back = Effect.CAPTURE in journal and journal[Effect.CAPTURE].state is EffectState.UNDONE
+    back = state_in(journal, Effect.CAPTURE) is EffectState.UNDONE
     return PaymentReceipt.model_validate(receipt | ({"held": False} if back else {})) if receipt else None

@@ -108,6 +108,11 @@ class PaymentRequest(StepRequest):
     email: str | None = None
     """Only for the opening: no gateway is told."""
 
+    @property
+    def opening(self) -> Opening:
+        told = self.model_dump(include={"currency", "captured_on_dispatch", "email"})
+        return Opening(total=self.amount, **told)
+
 
 class Charged(Wire):
     kind: Literal["charged"] = always_sent("charged")

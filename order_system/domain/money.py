@@ -96,10 +96,7 @@ def _broken_rule(text: str) -> str:
 
 def decimal_text(minor: int, currency: str) -> str:
     """Write minor units as `1059.97`, with all the decimals of the currency. Reverses `parse_amount`."""
-    places = decimals(currency)
-    digits = str(abs(minor)).rjust(places + 1, "0")
-    sign = "-" if minor < 0 else ""
-    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
+    return f"{Decimal(minor).scaleb(-decimals(currency)):f}"
 
 
 def format_amount(minor: int, currency: str) -> str:

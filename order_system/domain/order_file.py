@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pydantic import Field
-
-from order_system.domain.errors import InvalidOrder, InvalidUsage, TransientError
+from order_system.domain.errors import InvalidOrder, TransientError
 from order_system.domain.order import Order, Wire, fingerprint_of
 from order_system.domain.order_profile import Profile
 
@@ -28,10 +26,6 @@ class FileUnreachable(TransientError):
     """An object store does not answer, or refuses for now. Another try may succeed."""
 
 
-class InvalidMapping(InvalidUsage):
-    """A mapping cannot be understood, or does not fit the file's header."""
-
-
 class FileFormat(StrEnum):
     CSV = "csv"
     """One row for each line of an order; our own columns, or others by a mapping."""
@@ -39,15 +33,6 @@ class FileFormat(StrEnum):
     """One order document on each line."""
     SHOPIFY = "shopify"
     """A Shopify orders export as it comes."""
-
-
-class ColumnMapping(Wire):
-    """Where a CSV file keeps those fields of an order for which its columns are not named like ours."""
-
-    columns: dict[str, str] = Field(default_factory=dict)
-    """Field -> the file's column."""
-    constants: dict[str, str] = Field(default_factory=dict)
-    """Field -> the value that it has on every row."""
 
 
 class Position(Wire):

@@ -31,8 +31,4 @@ def reference_of(payment_method: str) -> str | None:
 
 def made_elsewhere(payment_method: str) -> Elsewhere | None:
     """Return the word of a payment made elsewhere; None for a token. Raises nothing, for workflows."""
-    kind, colon, _ = payment_method.partition(":")
-    return _BY_WORD.get(kind) if colon else None
-
-
-_BY_WORD = {each.value: each for each in Elsewhere}
+    return next((word for word in Elsewhere if payment_method.startswith(f"{word}:")), None)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, Self
 from pydantic import Field
 
 from order_system.domain import policy
-from order_system.domain.book import EffectState, Server, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import EffectState, Server
 from order_system.domain.messages import AnswerToNote, NoticeKind
 from order_system.domain.order import OfBook, Order, SubmissionRef, Wire
 from order_system.domain.steps import Effect
@@ -162,16 +162,6 @@ class OwedNotice(Wire):
     @property
     def order_id(self) -> str:
         return self.submission.order_id
-
-
-def owed_notice(record: SubmissionRecord) -> OwedNotice:
-    """Return the notice of a closed submission whose customer is still to be told."""
-    fulfilled = record.status is SubmissionStatus.FULFILLED
-    return OwedNotice(
-        submission=record.ref,
-        kind=NoticeKind.CONFIRMATION if fulfilled else NoticeKind.CANCELLATION,
-        closed_at=record.closed_at or record.opened_at,
-    )
 
 
 class NoticeAnswer(Wire):

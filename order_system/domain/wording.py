@@ -35,15 +35,13 @@ def in_time(milliseconds: int) -> str:
     """Write a time for people, in about three digits."""
     if milliseconds < 1000:
         return f"{milliseconds} ms"
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds) // 60} m {int(seconds) % 60:02} s"
-    minutes = int(seconds) // 60
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} m"
-    return f"{minutes // (24 * 60)} d {minutes // 60 % 24:02} h"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d", hours, "h"), (hours, "h", minutes, "m"), (minutes, "m", seconds, "s"))
+    return next(f"{many} {unit} {few:02} {less}" for many, unit, few, less in parts if many)
 
 
 def milliseconds_between(began: datetime, ended: datetime) -> int:

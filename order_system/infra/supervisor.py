@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import structlog
 
-from order_system.domain.errors import WorkerRefused
+from order_system.domain.errors import OrderSystemError
 from order_system.infra import policy
 from order_system.infra.process import dies_with_parent, wait_for
 
@@ -36,7 +36,7 @@ _END = "\0"
 
 async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event) -> bool:
     """Run `command` in so many processes until `stop` is set; then end them all. Returns whether each ended
-    cleanly when it was told to. Raises WorkerRefused with what a process refused, once all have ended."""
+    cleanly when it was told to. Raises OrderSystemError with what a process refused, once all have ended."""
     with os.fdopen(os.memfd_create("refusals"), "rb") as refusals:  # a disk may be full, or read-only
         supervisor = _Supervisor(command, stop, refusals.fileno())
         clean = await supervisor.run(processes)
@@ -44,7 +44,7 @@ async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event)
             refusals.seek(0)
             told = refusals.read().decode().partition(_END)[0]
             silent = f"process {supervisor.refused} ended with exit code {REFUSED}, without a word"
-            raise WorkerRefused(told or silent)
+            raise OrderSystemError(told or silent)
         return clean
 
 

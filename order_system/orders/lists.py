@@ -66,7 +66,7 @@ class OrderLists:
         first page of terminated orders begins with those that nobody has settled yet, and the first page of
         those that failed at a step or for a reason with PAGE_ROWS_LIMIT at most that need attention there.
 
-        Raises InvalidCursor, and ServerUnreachable if only the orders that need attention are wanted."""
+        Raises InvalidUsage, and ServerUnreachable if only the orders that need attention are wanted."""
         if status is OrderStatus.NEEDS_ATTENTION:
             return await self._waiting(wanted, cursor, limit)
         first = Page[OrderSummary]((), None)

@@ -92,8 +92,6 @@ class AbandonedOrders:
         return [ref for ref, run in zip(unseen, current, strict=True) if is_abandoned(run)]
 
     async def _seen_running(self, page: Sequence[SubmissionRef]) -> set[str]:
-        if not page:
-            return set()
         ids = visibility.with_ids(order_workflow_id(ref.order_id) for ref in page)
         query = visibility.all_of(visibility.RUNNING, ids)
         listed = self._temporal.list_workflows(query, rpc_timeout=policy.RPC)

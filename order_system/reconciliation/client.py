@@ -72,9 +72,7 @@ class Reconciler:
 
     async def asleep(self) -> Asleep | None:
         """Return why the schedule does not run. None if it runs, or will soon, or if there is none."""
-        handle = self._temporal.get_schedule_handle(self.id)
-        found = await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
-        if found is None:
+        if (found := await self._described()) is None:
             return None
         last = await self._last_run("ExecutionStatus = 'Completed'")
         since = (last and last.close_time) or found.info.created_at
@@ -93,12 +91,15 @@ class Reconciler:
         ended = last.status.name.lower().replace("_", " ") if last.status else "unknown"
         return Asleep(self.id, since, "fails", f"its last run, {last.id}, ended as {ended}")
 
+    async def _described(self) -> sdk.ScheduleDescription | None:
+        handle = self._temporal.get_schedule_handle(self.id)
+        return await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
+
     async def is_sealed(self) -> bool:
         """True if the worker that set the schedule up last seals its data. False if there is no schedule.
         Raises ServerUnreachable."""
-        handle = self._temporal.get_schedule_handle(self.id)
         async with reaching_server():
-            found = await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
+            found = await self._described()
         told = found.raw_description.schedule.action.start_workflow.input.payloads if found else ()
         return any(each.metadata.get("encoding") == SEALED.encode() for each in told)
 

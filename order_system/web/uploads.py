@@ -129,7 +129,7 @@ def _put(path: Path, lasting: Path) -> None:
 def reading_of(
     file_format: FileFormat, mapping: str | None, profile: str | None, encoding: str | None
 ) -> HowToRead:
-    """Return how to read a file, as a request asks; its texts may be blank. Raises InvalidMapping."""
+    """Return how to read a file, as a request asks; its texts may be blank. Raises InvalidUsage."""
     return {
         "file_format": file_format,
         "mapping": parse_mapping(mapping) if mapping else None,
@@ -139,7 +139,7 @@ def reading_of(
 
 
 async def inspected(services: Services, path: Path, name: str, reading: HowToRead) -> FileRef:
-    """Inspect an uploaded file. Raises FileRefused, InvalidMapping; errors do not tell its path."""
+    """Inspect an uploaded file. Raises FileRefused, InvalidUsage; errors do not tell its path."""
     try:
         return await services.files.inspect(str(path), **reading)
     except (FileRefused, InvalidUsage) as refused:

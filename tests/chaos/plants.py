@@ -227,8 +227,8 @@ VOID_OVERTAKES_A_CAPTURE = Plant(
     "void that overtakes a capture",
     (
         Change(
-            "activities/money.py",
-            "            return await self._gateway.refund(charge_key, receipt=answer)\n",
+            "activities/payment.py",
+            "            return await self.gateway.refund(charge_key, receipt=answer)\n",
             "            return NotCaptured(authorised=True)\n",
         ),
     ),

@@ -12,7 +12,6 @@ from sqlalchemy.engine import Connection
 from activities import attempts as activities_attempts
 from activities import reversals
 from activities.inventory import InventoryActivities
-from activities.money import Money
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
@@ -89,7 +88,7 @@ class Bench:
             shipping=shipping,
             answers=nobody,
             notification=notification,
-            reversals=reversals(Money(book, world, None), world),
+            reversals=reversals(payment, world),
         )
         activity: Any = {
             "charge": payment.charge,

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from activities import attempts
 from activities import payment as payment_activities
-from activities import undos as activities_undos
-from activities.money import Money
+from activities.payment import PaymentActivities
 from order_system.book import entries as book_entries
 from order_system.book import order_book
 from order_system.book.entries import Entries
@@ -65,7 +65,7 @@ def no_wait_for_shippings_answer(_: Bench) -> Iterator[None]:
 @contextmanager
 def nothing_found_is_believed_at_once(_: Bench) -> Iterator[None]:
     """An undo that finds no charge does not wait for the attempt that may still make it."""
-    with patch.object(activities_undos, "nothing_found", lambda _entry, _attempt: EffectState.NEVER_HAPPENED):
+    with patch.object(attempts, "nothing_found", lambda _entry, _attempt: EffectState.NEVER_HAPPENED):
         yield
 
 
@@ -94,15 +94,15 @@ def captures_are_not_fenced(_: Bench) -> Iterator[None]:
 @contextmanager
 def the_gateway_is_not_asked_who_was_first(_: Bench) -> Iterator[None]:
     """What the book has not heard of counts as not captured."""
-    sound = Money._void_or_refund
+    sound = PaymentActivities._void_or_refund
 
     async def by_the_book(money: Any, key: str, journal: Any) -> Any:
         if journal[Effect.CAPTURE].state is EffectState.DONE:
             return await sound(money, key, journal)
-        await money._gateway.void(key, receipt=None)
+        await money.gateway.void(key, receipt=None)
         return NotCaptured(authorised=True)
 
-    with patch.object(Money, "_void_or_refund", by_the_book):
+    with patch.object(PaymentActivities, "_void_or_refund", by_the_book):
         yield
 
 
@@ -111,10 +111,10 @@ def captures_are_not_refunded(_: Bench) -> Iterator[None]:
     """An undo that finds the money captured says that it has given it back, and does not."""
 
     async def says_so(money: Any, key: str, _: Any) -> Any:
-        answer = await money._gateway.void(key, receipt=None)
+        answer = await money.gateway.void(key, receipt=None)
         if isinstance(answer, PaymentReceipt):
             return RefundReceipt(refund_id="re_none", amount=answer.amount, currency=answer.currency)
         return answer if answer.authorised else None
 
-    with patch.object(Money, "_void_or_refund", says_so):
+    with patch.object(PaymentActivities, "_void_or_refund", says_so):
         yield

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from order_system.domain.card_numbers import holds_card_number
-from order_system.domain.order_file import ColumnMapping, InvalidMapping
+from order_system.domain.errors import InvalidUsage
+from order_system.domain.order_profile import Profile
 from order_system.intake.documents import Place, spell
 from order_system.intake.reader import examine_value
 
@@ -59,30 +60,32 @@ def column_at(place: Place) -> str | None:
 _AT_PLACE = {place: field for field, (place, _, _) in COLUMNS.items()}
 
 
-def parse_mapping(text: str) -> ColumnMapping:
+def parse_mapping(text: str) -> Profile:
     """Parse `order_id=orderID,sku=productID,currency==USD`: our field, `=` and the file's column, or `==` and
-    a constant. An entry with a comma in it is put in double quotes. Raises InvalidMapping."""
-    columns: dict[str, str] = {}
+    a constant. An entry with a comma in it is put in double quotes. Raises InvalidUsage."""
+    columns: dict[str, tuple[str, ...]] = {}
     constants: dict[str, str] = {}
     for entry in _entries(text):
         field, separator, target = (part.strip() for part in entry.partition("="))
         is_constant, target = target.startswith("="), target.removeprefix("=").strip()
         if not separator or not target:
-            raise InvalidMapping(
+            raise InvalidUsage(
                 "a mapping is made of field=column and field==constant, separated by commas, such as "
                 "order_id=orderID,currency==USD"
             )
         if field not in COLUMNS:
-            raise InvalidMapping(
+            raise InvalidUsage(
                 f"mapping: {shown(field)} is no field of an order{hint_at(field, FIELDS)}; the fields "
                 f"are {', '.join(FIELDS)}"
             )
         if field in columns or field in constants:
-            raise InvalidMapping(f"mapping: {field} is mapped twice")
+            raise InvalidUsage(f"mapping: {field} is mapped twice")
         if is_constant:
             check_constant(field, target)
-        (constants if is_constant else columns)[field] = target
-    return ColumnMapping(columns=columns, constants=constants)
+            constants[field] = target
+        else:
+            columns[field] = (target,)
+    return Profile(columns=columns, constants=constants)
 
 
 def _entries(text: str) -> list[str]:
@@ -94,15 +97,15 @@ def _entries(text: str) -> list[str]:
 
 
 def check_constant(field: str, value: str) -> None:
-    """Raises InvalidMapping for a bad constant, which would refuse every row of the file."""
+    """Raises InvalidUsage for a bad constant, which would refuse every row of the file."""
     if field in ("order_id", *LINE_FIELDS):
-        raise InvalidMapping(f"mapping: {field} cannot be a constant; name the column that holds it")
+        raise InvalidUsage(f"mapping: {field} cannot be a constant; name the column that holds it")
     place = COLUMNS[field][0]
     outer, _, name = spell(place).rpartition(".")
     _, problems = examine_value({outer: {name: value}} if outer else {name: value})
     message = next((problem.message for problem in problems if problem.place == place), None)
     if message:
-        raise InvalidMapping(f"mapping: {field} {message}")
+        raise InvalidUsage(f"mapping: {field} {message}")
 
 
 def shown(name: str) -> str:

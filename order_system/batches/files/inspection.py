@@ -18,13 +18,12 @@ from order_system.batches.files.profiles import load_profile, profile_of_mapping
 from order_system.batches.files.rows import LongLine, Row, Shape, csv_rows, line_batches, salvaged_cells
 from order_system.batches.files.sources import GotOn, Source, Stamp, open_source
 from order_system.batches.files.spellings import MISREAD_AS, is_garbled
+from order_system.domain.errors import InvalidUsage
 from order_system.domain.order_file import (
-    ColumnMapping,
     FileChanged,
     FileFormat,
     FileRef,
     FileRefused,
-    InvalidMapping,
     Position,
 )
 from order_system.domain.order_profile import Profile
@@ -56,7 +55,7 @@ class HowToRead(TypedDict, total=False):
     top of a profile. Without an encoding, the profile tells, or else it is UTF-8."""
 
     file_format: FileFormat | None
-    mapping: ColumnMapping | None
+    mapping: Profile | None
     profile: Profile | None
     encoding: str | None
 
@@ -64,7 +63,7 @@ class HowToRead(TypedDict, total=False):
 def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> FileRef:
     """Return the reference to a file that can be read as orders, even if its rows are invalid. Memory is
     constant, however large the file. Blocks. Raises FileRefused, which names what is wrong, the line and the
-    cure; and InvalidMapping if JSON Lines come with a mapping or profile."""
+    cure; and InvalidUsage if JSON Lines come with a mapping or profile."""
     file_format, mapping, profile = how.get("file_format"), how.get("mapping"), how.get("profile")
     by_name = FileFormat.JSONL if url.lower().endswith((".jsonl", ".ndjson")) else FileFormat.CSV
     file_format = file_format or (FileFormat.CSV if profile else by_name)
@@ -73,7 +72,7 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
     if mapping:
         profile = profile_of_mapping(mapping, profile)
     if profile and file_format is FileFormat.JSONL:
-        raise InvalidMapping(
+        raise InvalidUsage(
             "a mapping or profile is for CSV files; JSON Lines hold order documents as they are"
         )
     with open_source(url, roots) as source:

@@ -46,7 +46,7 @@ AS_ITS_NAME_SAYS = FileReading()
 
 
 async def inspected(file: str, reading: FileReading, settings: Settings, screen: Screen) -> FileRef:
-    """Inspect the file. Raises FileRefused, InvalidMapping."""
+    """Inspect the file. Raises FileRefused, InvalidUsage."""
     mapping = None if reading.mapping is None else parse_mapping(reading.mapping)
     profile = None if reading.profile is None else load_profile(reading.profile)
     with screen.waiting(f"checking {file}"):

@@ -12,17 +12,16 @@ from order_system.domain.money import format_amount
 from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways.simulated.behaviours import MADE_UP
 from order_system.gateways.simulated.faults import Operation
-from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
+from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, call_of, id_from
 from order_system.gateways.simulated.tables import (
     CHECKOUT,
     PAYMENTS,
     authorisations,
     charges,
-    insert_unless_there,
     refunded_parts,
     refunds,
 )
-from order_system.infra.database import writes
+from order_system.infra.database import insert_unless_there, writes
 
 # Made once: building a statement costs more than running it.
 _PAYMENT = PAYMENTS.where(charges.c.key == bindparam("of_key"))
@@ -34,12 +33,8 @@ _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 class SimulatedPaymentGateway(AtSwitchboard):
     """Implements `domain.gateways.PaymentGateway` and all its optional methods. It looks up references that
     begin with `ch_`. Any such payment exists except MADE_UP, with the total of the first order that names it;
-    with `strict_payments`, only received payments exist. Each payment is refunded once, for one order,
-    however little of it: if a second order used the same payment, a person refunds that order."""
-
-    def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
-        super().__init__(switchboard)
-        self._strict_payments = strict_payments
+    if `strict`, only received payments exist. Each payment is refunded once, for one order, however little of
+    it: if a second order used the same payment, a person refunds that order."""
 
     @writes
     def receive(self, tx: Connection, reference: str, *, amount: int, currency: str) -> None:
@@ -80,7 +75,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         ours, theirs = call.find(authorisations, key), CHECKOUT + reference
         call.meet_trouble([], refusal=None if ours else PaymentDeclined(_DECLINED))
         if ours is None:
-            if not self._strict_payments and reference != MADE_UP:
+            if not self.strict and reference != MADE_UP:
                 known = call.connection.execute(_HELD, {"of_reference": reference}).first()
                 price = (known.amount, known.currency) if known else (amount, currency)
                 _pay_elsewhere(call.connection, reference, *price, held=True)
@@ -128,7 +123,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         self, call: Call, key: str, *, reference: str, amount: int, currency: str
     ) -> PaymentElsewhere | None:
         call.meet_trouble([])
-        if not self._strict_payments:
+        if not self.strict:
             if not _OF_OUR_KIND.fullmatch(reference):
                 return None
             if reference != MADE_UP:
@@ -174,7 +169,7 @@ def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *
     """Store, once, that a shop's checkout has captured a payment, or authorised it if it is `held`."""
     row = {"key": CHECKOUT + reference, "payment_method": CHECKOUT, "charge_id": reference}
     row |= {"amount": amount, "currency": currency, **({"state": "held"} if held else {})}
-    insert_unless_there(tx.dialect.name, authorisations if held else charges).changes(tx, row)
+    insert_unless_there(tx, authorisations if held else charges, row)
 
 
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:

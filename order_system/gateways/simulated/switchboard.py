@@ -18,8 +18,15 @@ from order_system.domain.errors import AnswerLost, BusinessError, NotReached
 from order_system.domain.ids import split_key
 from order_system.gateways.simulated.behaviours import scripted_fault
 from order_system.gateways.simulated.faults import NEVER, FaultKind, FaultRates, Operation, chance, draw_fault
-from order_system.gateways.simulated.tables import calls, insert_into, insert_unless_there, submissions
-from order_system.infra.database import Database, OverDatabase, Prepared, TroubleTold
+from order_system.gateways.simulated.tables import calls, submissions
+from order_system.infra.database import (
+    Database,
+    OverDatabase,
+    Prepared,
+    TroubleTold,
+    insert_into,
+    insert_unless_there,
+)
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -76,7 +83,7 @@ class Call:
         _insert(table).changes(self.connection, row)
 
     def insert_unless_there(self, table: Table, row: Mapping[str, Any]) -> None:
-        insert_unless_there(self.connection.dialect.name, table).changes(self.connection, row)
+        insert_unless_there(self.connection, table, row)
 
 
 @dataclass(frozen=True)
@@ -110,11 +117,11 @@ class Switchboard:
 
 
 class AtSwitchboard(OverDatabase):
-    """A gateway whose methods pass through the switchboard."""
+    """A gateway whose methods pass through the switchboard. If `strict`, only what it has received exists."""
 
-    def __init__(self, switchboard: Switchboard) -> None:
+    def __init__(self, switchboard: Switchboard, *, strict: bool = False) -> None:
         super().__init__(switchboard.database)
-        self.switchboard = switchboard
+        self.switchboard, self.strict = switchboard, strict
 
 
 def call_of(operation: Operation):
@@ -189,7 +196,7 @@ def _submission_number(tx: Connection, order_id: str, submission: str) -> int:
     number = tx.scalar(_NUMBER, key)
     if number is None:
         arrival = key | {"number": tx.scalar(_NEXT_NUMBER, {"order_id": order_id})}
-        insert_unless_there(tx.dialect.name, submissions).changes(tx, arrival)
+        insert_unless_there(tx, submissions, arrival)
         return tx.execute(_NUMBER, key).scalar_one()
     return number
 

@@ -1,13 +1,6 @@
 """What the simulated outside world keeps. A UNIQUE key guards each effect, as a real gateway's would."""
 
-from functools import cache
-
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-
-from order_system.infra.database import Prepared
-
-Insert = postgresql.Insert | sqlite.Insert
 
 metadata = sa.MetaData()
 
@@ -126,15 +119,3 @@ submissions = sa.Table(
     sa.Column("number", sa.Integer, nullable=False),
 )
 """An order's first submission is number 1. Faults are drawn by the number, since IDs differ every time."""
-
-
-# Made once each: building a statement costs more than running it.
-@cache
-def insert_into(dialect: str, table: sa.Table) -> Insert:
-    """Return an INSERT that supports ON CONFLICT. SQLAlchemy has a different one for each dialect."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-
-
-@cache
-def insert_unless_there(dialect: str, table: sa.Table) -> Prepared:
-    return Prepared(insert_into(dialect, table).on_conflict_do_nothing())

@@ -11,9 +11,9 @@ from order_system.domain.errors import OutOfStock
 from order_system.domain.order import CommitReceipt, OrderLine, Reservation, by_sku
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.faults import Operation
-from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
-from order_system.gateways.simulated.tables import insert_into, reservations, stock
-from order_system.infra.database import Prepared, writes
+from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, call_of, id_from
+from order_system.gateways.simulated.tables import reservations, stock
+from order_system.infra.database import Prepared, insert_into, writes
 
 GENEROUS_STOCK = 10_000_000
 """The quantity on hand of a SKU that is named for the first time."""
@@ -34,11 +34,7 @@ _SHIP = Prepared(_SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=st
 
 
 class SimulatedWarehouse(AtSwitchboard):
-    """Implements `domain.gateways.Warehouse`. With `strict_stock`, only what was received can be reserved."""
-
-    def __init__(self, switchboard: Switchboard, *, strict_stock: bool) -> None:
-        super().__init__(switchboard)
-        self._strict_stock = strict_stock
+    """Implements `domain.gateways.Warehouse`. If `strict`, only what was received can be reserved."""
 
     @writes
     def receive(self, tx: Connection, sku: str, quantity: int) -> None:
@@ -86,7 +82,7 @@ class SimulatedWarehouse(AtSwitchboard):
         taken = {"of_sku": sku, "quantity": quantity}
         if _TAKE.changes(call.connection, taken):
             return
-        if not self._strict_stock:
+        if not self.strict:
             found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
             call.insert_unless_there(stock, _shelf(sku, found))
             if _TAKE.changes(call.connection, taken):

@@ -42,8 +42,8 @@ class SimulatedWorld(OverDatabase):
     ) -> None:
         super().__init__(database)
         switchboard = Switchboard(database, faults=faults, seed=seed, latency=latency)
-        self.payments = SimulatedPaymentGateway(switchboard, strict_payments=strict_payments)
-        self.warehouse = SimulatedWarehouse(switchboard, strict_stock=strict_stock)
+        self.payments = SimulatedPaymentGateway(switchboard, strict=strict_payments)
+        self.warehouse = SimulatedWarehouse(switchboard, strict=strict_stock)
         self.carrier = SimulatedCarrier(switchboard)
         self.mailer = SimulatedMailer(switchboard)
 
@@ -74,17 +74,11 @@ class SimulatedWorld(OverDatabase):
 
     @writes
     def forget(self, tx: Connection, order_id: str) -> None:
-        blank = {"payment_method": ""}
-        label = {"postal_code": None}
-        for key, values in (
-            (tables.charges.c.key, blank),
-            (tables.authorisations.c.key, blank),
-            (tables.shipments.c.label_key, label),
-        ):
+        charges, held, parcels = tables.charges.c, tables.authorisations.c, tables.shipments.c
+        keys = {charges.payment_method: charges.key, held.payment_method: held.key}
+        for told, key in (keys | {parcels.postal_code: parcels.label_key}).items():
             ours = func.substr(key, 1, len(order_id) + 1) == f"{order_id}:"  # LIKE takes a for A in SQLite
-            if values is blank:
-                ours &= key.table.c.payment_method != tables.CHECKOUT
-            tx.execute(update(key.table).where(ours).values(values))
+            tx.execute(update(key.table).where(ours, told != tables.CHECKOUT).values({told: ""}))
 
 
 @asynccontextmanager

@@ -7,9 +7,11 @@ the effects of a lost connection are those of `Connection.execute`, which is bet
 (`in_`) need it: their text depends on their length."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Dialect, Insert, Row, Select, Update
+from sqlalchemy import Connection, Delete, Dialect, Insert, Row, Select, Table, Update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import result_tuple
 from sqlalchemy.exc import DBAPIError
 
@@ -37,6 +39,23 @@ class Prepared:
         if (text := self._texts.get(key)) is None:
             text = self._texts[key] = _Text(self._statement, dialect, list(values))
         return text
+
+
+# Made once each: building a statement costs more than running it.
+@cache
+def insert_into(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that supports ON CONFLICT. SQLAlchemy has a different one for each dialect."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+@cache
+def _insert_unless_there(dialect: str, table: Table) -> Prepared:
+    return Prepared(insert_into(dialect, table).on_conflict_do_nothing())
+
+
+def insert_unless_there(tx: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert the row, unless there is one with the same unique key."""
+    _insert_unless_there(tx.dialect.name, table).changes(tx, row)
 
 
 class _Text:

@@ -12,7 +12,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system.domain.errors import OrderSystemError, SearchAttributesMissing, ServerUnreachable
+from order_system.domain.errors import OrderSystemError, ServerUnreachable
 from order_system.domain.search_attributes import INDEXED_AS, KINDS
 from order_system.infra import policy
 from order_system.infra.temporal.connection import has_gone, is_about_the_namespace, no_such_namespace
@@ -24,7 +24,7 @@ log = structlog.stdlib.get_logger(__name__)
 async def register_search_attributes(temporal: Client) -> None:
     """Register those that are missing. Idempotent; many workers may call it at once.
 
-    Raises SearchAttributesMissing, and ServerUnreachable if the server goes away meanwhile."""
+    Raises OrderSystemError, and ServerUnreachable if the server goes away meanwhile."""
     try:
         missing = await _missing(temporal)
         if missing:
@@ -35,7 +35,7 @@ async def register_search_attributes(temporal: Client) -> None:
             raise ServerUnreachable(f"The Temporal server has gone away: {refused.message}") from refused
         if is_about_the_namespace(refused):
             raise no_such_namespace(refused) from refused
-        raise SearchAttributesMissing(_cure(temporal, refused.message)) from None
+        raise OrderSystemError(_cure(temporal, refused.message)) from None
 
 
 async def settle_in_again(temporal: Client, settle_in: Callable[[], Awaitable[None]]) -> None:
@@ -63,7 +63,7 @@ async def _missing(temporal: Client) -> list[str]:
     )
     for name, kind in INDEXED_AS.items():
         if known.custom_attributes.get(name, kind) != kind:
-            raise SearchAttributesMissing(
+            raise OrderSystemError(
                 f"the search attribute {name} of namespace {temporal.namespace} is not of type "
                 f"{KINDS[name]}: remove it there, or use another namespace"
             )

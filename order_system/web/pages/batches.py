@@ -62,7 +62,7 @@ async def show(
     status: Annotated[LineStatus | None, Query()] = None,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
-    """Show a batch. Raises UnknownBatch, InvalidUsage for a bad name, ServerUnreachable, InvalidCursor."""
+    """Show a batch. Raises UnknownBatch, ServerUnreachable, and InvalidUsage for a bad name or cursor."""
     services = visit.services
     await check_answers(services.temporal)
     progress = await read_batch(services, name)

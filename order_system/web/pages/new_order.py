@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from order_system.domain.card_numbers import text_holds_card_number
+from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, OrderConflict
 from order_system.domain.ids import is_order_id
 from order_system.gateways.loading import chosen, not_simulated
@@ -52,7 +52,7 @@ async def submit(
             raise InvalidOrder(f"the document: order_id must stay {again}: another ID is another order")
         submission = await visit.services.orders.submit(order)
     except (InvalidOrder, OrderConflict) as refused:
-        kept = "" if text_holds_card_number(document) else document
+        kept = "" if holds_card_number(document) else document
         code = HTTPStatus.CONFLICT if isinstance(refused, OrderConflict) else HTTPStatus.UNPROCESSABLE_ENTITY
         return await _form(visit, kept, mistakes=str(refused).splitlines(), again=again, code=code)
     started = submission.how is Submitted.STARTED

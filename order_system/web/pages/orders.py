@@ -72,7 +72,7 @@ class FilterForm(Wanted):
 @router.get(ONE.rpartition("/")[0])  # where people look who shorten an order's address
 @router.get(HERE)
 async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> Response:
-    """Show the list. Raises InvalidCursor."""
+    """Show the list. Raises InvalidUsage."""
     wanted, services = chosen.wanted(visit.now), visit.services
     exported = chosen.model_copy(update={"opened_since": wanted.opened_since})
     query = exported.model_dump(mode="json", by_alias=True, include=set(Wanted.model_fields))

@@ -44,7 +44,7 @@ class Asked(BaseModel):
 
     @property
     def reading(self) -> HowToRead:
-        """How to read the file. Raises InvalidMapping."""
+        """How to read the file. Raises InvalidUsage."""
         return reading_of(self.format, self.mapping, self.profile, self.encoding)
 
 

@@ -7,7 +7,7 @@ from unittest.mock import AsyncMock
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.undos import retried_always
+from activities.attempts import retried_always
 from order_system.domain import policy
 from order_system.domain.book import Attempt, EffectState, Server, SubmissionStatus
 from order_system.domain.errors import (

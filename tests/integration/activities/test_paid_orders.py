@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.money import Money
 from activities.payment import PaymentActivities
 from order_system.domain import policy
 from order_system.domain.answers import AnsweredAs, AnswerRecord
@@ -204,6 +203,6 @@ async def test_a_confirmation_behind_the_fence_is_none(parts: Parts) -> None:
     assert late.result is UndoResult.NOTHING_TO_UNDO
     await run_activity(parts.payment.charge, payment_request(order, "second"))
     key = a_submission(order).key(Effect.CHARGE)
-    assert await Money(parts.book, parts.world.payments, None).give_back(key) is None
+    assert await PaymentActivities(parts.book, parts.world.payments).give_back(key) is None
     assert (await parts.world.statement()).payments[0].refunded == 0
     assert (await parts.audit()).clean

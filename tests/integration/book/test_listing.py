@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from order_system.book.order_book import SqlOrderBook
-from order_system.book.pages import InvalidCursor, cursor_of
+from order_system.book.pages import cursor_of
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.errors import UnknownBatch
+from order_system.domain.errors import InvalidUsage, UnknownBatch
 from order_system.domain.listing import (
     EVERY_ORDER,
     BatchFilter,
@@ -183,7 +183,7 @@ async def test_every_sorting_is_read_a_page_at_a_time(
         assert ids(pages) == expected
     first = await listing.orders(OrderFilter(sort=sort), limit=4)
     other = Sort.NEWEST if sort is Sort.AMOUNT else Sort.AMOUNT
-    with pytest.raises(InvalidCursor):
+    with pytest.raises(InvalidUsage):
         await listing.orders(OrderFilter(sort=other), cursor=first.next)
 
 
@@ -202,7 +202,7 @@ async def test_what_people_write_is_data(database: Database, listing: SqlOrderBo
 async def test_what_is_no_cursor_is_told(listing: SqlOrderBook) -> None:
     written = ("x", "!", "e30", "bnVsbA", "W10", "WyIxIl0", "W1tbW1tb" * 60)
     for cursor in (*written, cursor_of("A"), cursor_of("A\0")):
-        with pytest.raises(InvalidCursor, match="leave it out to begin at the start"):
+        with pytest.raises(InvalidUsage, match="leave it out to begin at the start"):
             await listing.orders(cursor=cursor)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from order_system.domain.errors import WorkerRefused
+from order_system.domain.errors import OrderSystemError
 from order_system.infra import policy
 from order_system.infra.supervisor import next_pause, supervise
 from tests.fixtures.steering.waiting import eventually
@@ -191,12 +191,12 @@ async def test_a_refusal_ends_all_and_is_told_once(
         "signal.pause()\n",
         processes=2,
     )
-    with pytest.raises(WorkerRefused, match=r"^ORDER_FAULTS: no — never$"):
+    with pytest.raises(OrderSystemError, match=r"^ORDER_FAULTS: no — never$"):
         await supervision.ended()
     assert not told(lines, "ended unasked")
 
 
 async def test_a_refusal_without_a_word_ends_all_as_well(supervision: Supervision) -> None:
     supervision.of("import sys; sys.exit(2)", processes=3)
-    with pytest.raises(WorkerRefused, match=r"process [123] ended with exit code 2, without a word"):
+    with pytest.raises(OrderSystemError, match=r"process [123] ended with exit code 2, without a word"):
         await supervision.ended()

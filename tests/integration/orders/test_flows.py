@@ -8,9 +8,8 @@ from temporalio.client import Client
 from order_system.batches.files.columns import parse_mapping
 from order_system.batches.files.inspection import inspect_file
 from order_system.batches.files.reader import read_page
-from order_system.domain.errors import InvalidOrder
+from order_system.domain.errors import InvalidOrder, InvalidUsage
 from order_system.domain.order import Capture, Flow, Handling
-from order_system.domain.order_file import InvalidMapping
 from order_system.infra.database import Database
 from order_system.intake.form import order_document, order_schema
 from order_system.orders.client import OrderClient
@@ -110,5 +109,5 @@ def test_it_is_no_part_of_the_content() -> None:
 
 def test_a_mapping_may_give_it_to_all_orders_of_a_file() -> None:
     assert parse_mapping("flow==parallel").constants == {"flow": "parallel"}
-    with pytest.raises(InvalidMapping, match="flow must be 'sequential' or 'parallel'"):
+    with pytest.raises(InvalidUsage, match="flow must be 'sequential' or 'parallel'"):
         parse_mapping("flow==both")

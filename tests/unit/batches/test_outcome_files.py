@@ -8,7 +8,8 @@ import pytest
 
 from order_system.batches.outcome_files import OutcomeFile, rejects_from
 from order_system.batches.reports import LineOutcome
-from order_system.domain.order_file import ColumnMapping, FileRef
+from order_system.domain.order_file import FileRef
+from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import (
     Reading,
     csv_line,
@@ -74,7 +75,7 @@ def test_formulas_in_broken_rows_are_defused_too(tmp_path: Path, broken: str) ->
 
 def test_a_header_that_looks_like_a_formula_is_defused_and_still_found(tmp_path: Path) -> None:
     header = csv_text().strip().replace("tax", "=vat")
-    mapping = ColumnMapping(columns={"tax": "=vat"})
+    mapping = Profile(columns={"tax": "=vat"})
     ref = inspect(write(tmp_path, csv_text(row(quantity="0", tax="1.00"), header=header)), mapping=mapping)
     text = rejects_of(ref, read_whole(ref))
     assert "'=vat" in text.splitlines()[0]

@@ -9,7 +9,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, LINE_FIELDS, check_constant, hint_at, shown
-from order_system.domain.order_file import ColumnMapping, InvalidMapping
+from order_system.domain.errors import InvalidUsage
 from order_system.domain.order_profile import AMOUNT_MEANINGS, FURTHER_FIELDS, Profile
 
 MAX_BYTES = 100_000
@@ -24,23 +24,23 @@ def built_in_profiles() -> list[str]:
 
 
 def load_profile(name: str) -> Profile:
-    """Load a built-in profile by its name, or one from a TOML file of this machine. Raises InvalidMapping."""
+    """Load a built-in profile by its name, or one from a TOML file of this machine. Raises InvalidUsage."""
     if re.fullmatch(r"[a-z]+", name):
         return parse_profile(name)
     try:
         with Path(name).open("rb") as file:
             text = file.read(MAX_BYTES).decode()
     except (OSError, ValueError):
-        raise InvalidMapping(f"profile {shown(name)}: there is no such file of UTF-8 text") from None
+        raise InvalidUsage(f"profile {shown(name)}: there is no such file of UTF-8 text") from None
     return parse_profile(text)
 
 
 def parse_profile(text: str) -> Profile:
-    """Parse the name of a built-in profile, or the TOML of one. Raises InvalidMapping."""
+    """Parse the name of a built-in profile, or the TOML of one. Raises InvalidUsage."""
     try:
         profile = Profile.model_validate(_with_base(text))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidMapping(f"profile: is no TOML: {error}") from None
+        raise InvalidUsage(f"profile: is no TOML: {error}") from None
     except ValidationError as error:
         mistakes = [
             (".".join(map(str, each["loc"])), each["type"], each["msg"])
@@ -54,15 +54,15 @@ def parse_profile(text: str) -> Profile:
             "id_replace": "must be '.', '_' or '-', or nothing",
         }
         found = [f"{key}: {told.get(kind) or told.get(key, words)}" for key, kind, words in mistakes]
-        raise InvalidMapping(f"profile: {'; '.join(found)}") from None
+        raise InvalidUsage(f"profile: {'; '.join(found)}") from None
     _check(profile)
     return profile
 
 
-def profile_of_mapping(mapping: ColumnMapping, base: Profile | None = None) -> Profile:
+def profile_of_mapping(mapping: Profile, base: Profile | None = None) -> Profile:
     """Return a profile with what a short mapping says put on top."""
     profile = base or Profile()
-    columns = profile.columns | {field: (name,) for field, name in mapping.columns.items()}
+    columns = profile.columns | mapping.columns
     for field in mapping.constants:
         columns.pop(field, None)
     constants = {field: text for field, text in profile.constants.items() if field not in mapping.columns}
@@ -78,7 +78,7 @@ def _with_base(text: str) -> dict[str, Any]:
     """Return the content of a profile, with that of the built-in profile on which it is based."""
     if re.fullmatch(r"[a-z]+", text):
         if text not in built_in_profiles():
-            raise InvalidMapping(
+            raise InvalidUsage(
                 f"there is no profile {shown(text)}{hint_at(text, built_in_profiles())}; there are "
                 f"{', '.join(built_in_profiles())}, and your own, as a .toml file"
             )
@@ -125,15 +125,15 @@ def _names(state: dict[str, Any]) -> list[str]:
 def _check(profile: Profile) -> None:
     for field in (*profile.columns, *profile.otherwise, *profile.defaults, *profile.constants):
         if field not in COLUMNS and field not in FURTHER_FIELDS:
-            raise InvalidMapping(f"profile: {shown(field)} is no field of an order{hint_at(field, FIELDS)}")
+            raise InvalidUsage(f"profile: {shown(field)} is no field of an order{hint_at(field, FIELDS)}")
     for field, meaning in profile.meaning.items():
         allowed = {"unit_price": ("each", "line total"), "free_line": ("same item", "own item")}
         if meaning not in allowed.get(field, AMOUNT_MEANINGS if field in AMOUNTS else ()):
-            raise InvalidMapping(f"profile: {shown(field)} cannot be {meaning!r}")
+            raise InvalidUsage(f"profile: {shown(field)} cannot be {meaning!r}")
         if meaning.startswith("share") and field != "discount":
-            raise InvalidMapping("profile: only a discount can be a share")
+            raise InvalidUsage("profile: only a discount can be a share")
         if meaning == "share of line" and profile.not_goods:
-            raise InvalidMapping('profile: "share of line" cannot be beside [not_goods]')
+            raise InvalidUsage('profile: "share of line" cannot be beside [not_goods]')
     for field, text in (profile.constants | profile.defaults).items():
         if field not in LINE_FIELDS:
             check_constant(field, text)

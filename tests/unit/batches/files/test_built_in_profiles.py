@@ -6,7 +6,7 @@ import pytest
 
 from order_system.batches.files import load_profile, parse_mapping
 from order_system.batches.files.profiles import built_in_profiles, parse_profile
-from order_system.domain.order_file import ColumnMapping, ProblemKind
+from order_system.domain.order_file import ProblemKind
 from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import (
     PLAIN,
@@ -25,7 +25,7 @@ def example(
     folder: Path,
     name: str,
     changes: dict[str, str],
-    mapping: ColumnMapping | None = None,
+    mapping: Profile | None = None,
     *,
     profile: Profile | None = None,
 ) -> Reading:

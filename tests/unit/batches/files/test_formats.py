@@ -10,13 +10,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # pyright: ignore[reportMissingTypeStubs]
 
 from order_system.batches.files import OrderFiles, inspect_file, parse_mapping
-from order_system.domain.order_file import (
-    FileFormat,
-    FileRefused,
-    FileUnreachable,
-    InvalidMapping,
-    ProblemKind,
-)
+from order_system.domain.errors import InvalidUsage
+from order_system.domain.order_file import FileFormat, FileRefused, FileUnreachable, ProblemKind
 from tests.fixtures.documents.order_files import (
     Reading,
     csv_line,
@@ -76,7 +71,7 @@ def test_columns_are_mapped_and_constants_fill_in_on_every_row(tmp_path: Path, m
     ],
 )
 def test_a_mapping_that_cannot_be_is_refused(text: str, told: str) -> None:
-    with pytest.raises(InvalidMapping) as refused:
+    with pytest.raises(InvalidUsage) as refused:
         parse_mapping(text)
     assert told in str(refused.value)
     assert "4111" not in str(refused.value)

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from order_system.batches.files import first_profile, parse_profile
-from order_system.domain.order_file import InvalidMapping
+from order_system.domain.errors import InvalidUsage
 from tests.fixtures.documents.order_files import Reading, read, write
 
 PROFILE = """{top}
@@ -168,7 +168,7 @@ def test_a_share_is_of_the_goods(tmp_path: Path) -> None:
     lines[1] = "1,Voucher,1,-5.00,,,"
     (reason,) = found_in(tmp_path, *lines, header=",Off", columns=columns, more=more).reasons
     assert reason.startswith("line 3, Item: is discount, and so is Off on line 2; take one of them out")
-    with pytest.raises(InvalidMapping, match=r"share of line\W+cannot be beside"):
+    with pytest.raises(InvalidUsage, match=r"share of line\W+cannot be beside"):
         found_in(tmp_path, *lines, header=",Off", columns=columns, more=more.replace("order", "line"))
 
 

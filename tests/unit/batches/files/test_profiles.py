@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from order_system.batches.files import load_profile, parse_mapping, parse_profile
-from order_system.domain.order_file import InvalidMapping, ProblemKind
+from order_system.domain.errors import InvalidUsage
+from order_system.domain.order_file import ProblemKind
 from tests.fixtures.documents.order_files import (
     PLAIN,
     Reading,
@@ -212,6 +213,6 @@ def test_shares_and_defaults(tmp_path: Path) -> None:
     ],
 )
 def test_a_profile_that_cannot_be_is_refused(text: str, told: str) -> None:
-    with pytest.raises(InvalidMapping) as refused:
+    with pytest.raises(InvalidUsage) as refused:
         parse_profile(text)
     assert told in str(refused.value)
