@@ -12,7 +12,7 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.domain.answers import Came, GiveUp, ParcelFate, Remedy, Resolution, StepRetry, Summary
 from order_system.domain.errors import AnswerRefused, OrderSystemError
 from order_system.domain.steps import PIVOT
-from order_system.infra import policy
+from order_system.infra import changes, policy
 from order_system.infra.temporal.executions import side_by_side
 from order_system.intake.reader import examine_value
 from order_system.orders.client import CancelAnswer, OrderClient, Submitted
@@ -92,7 +92,9 @@ class Chosen:
                 with suppress(AnswerRefused) if told else nullcontext():
                     told.append(await self._run_again(order_id))
         if not told:
-            raise AnswerRefused(f"{chosen} waits for nothing of that kind")
+            refused = AnswerRefused(f"{chosen} waits for nothing of that kind")
+            changes.note(action, chosen, f"refused: {refused}")  # nobody was asked who would have noted it
+            raise refused
         return "; ".join(told)
 
     def _answer(self, concern: Concern, action: Action) -> Resolution | StepRetry | GiveUp | None:
@@ -114,7 +116,11 @@ class Chosen:
         )
 
     async def _run_again(self, order_id: str) -> str:
-        details = await self.orders.in_full(await self.orders.status(order_id))
+        try:
+            details = await self.orders.in_full(await self.orders.status(order_id))
+        except OrderSystemError as refused:
+            changes.note("submit", order_id, f"refused: {refused}")
+            raise
         order, mistakes = examine_value(details.document)
         how = (await self.orders.submit(order)).how if order else mistakes[0]
         if how is not Submitted.STARTED:

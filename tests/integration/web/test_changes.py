@@ -37,9 +37,11 @@ async def test_each_change_is_noted_once_with_whose_key_it_was(
         answer = {"note": "Ada Lovelace has called", "who": "somebody else"}
         await ada.post(f"/api/orders/NOT-{order_id}/retry", json=answer)
         await ada.post("/api/batches/none-of-that-name/pause")
+        for action in ("retry", "give-up", "cancel"):
+            await ada.post("/api/orders/actions", json={"action": action, "chosen": [f"NOT-{order_id}"]})
     await shop.handle(order).terminate()
 
-    *plain, retry, pause = noted(caplog)
+    *plain, retry, pause, again, given_up, cancelled = noted(caplog)
     assert plain == [
         ("ada", "submit", order_id, "started"),
         ("ada", "submit", order_id, "already running"),
@@ -48,6 +50,11 @@ async def test_each_change_is_noted_once_with_whose_key_it_was(
     assert retry[:3] == ("ada", "answer", f"NOT-{order_id}"), "whose key it was, whoever they say they are"
     assert retry[3].startswith("refused: ")
     assert pause[:3] == ("ada", "pause batch", "none-of-that-name")
+    for (_, did, what, outcome), wanted in zip(
+        (again, given_up, cancelled), ("submit", "give-up", "cancel"), strict=True
+    ):
+        assert (did, what) == (wanted, f"NOT-{order_id}")
+        assert outcome.startswith("refused: ")
     for personal in (*dict(order.customer).values(), *answer.values(), order.shipping_address.street):
         assert personal not in str(noted(caplog))
 
