@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import RenderableType
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
@@ -30,6 +31,7 @@ from order_system.infra.temporal.connection import CURE, answers, connect, outla
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of_a_worker
+from order_system.infra.temporal.workers import Workers
 from order_system.orders.client import OrderClient
 
 
@@ -84,7 +86,8 @@ class Session:
 
     @asynccontextmanager
     async def watching(self, **shown: bool) -> AsyncGenerator[Callable[[RenderableType, str], None]]:
-        """As `Screen.updating`, for what outlasts a server that is away: say when it goes, and returns."""
+        """As `Screen.updating`, for what outlasts a time without server or worker: say when they go, and that
+        they are back."""
         listening = asyncio.create_task(self._tell_of_silence())
         try:
             with self.screen.updating(**shown) as show:
@@ -93,13 +96,23 @@ class Session:
             listening.cancel()
 
     async def _tell_of_silence(self) -> None:
-        answered, waits = True, f"waiting for it, for up to {policy.SERVER_AWAY.total_seconds():g} s"
+        workers, silent = Workers(self.temporal, self.system.task_queue), ""
         while True:
-            if await answers(self.temporal) is not answered:
-                answered = not answered
-                does = "answers again" if answered else f"does not answer; {waits}"
-                self.screen.say(f"the Temporal server {does}")
+            before, silent = silent, "" if await answers(self.temporal) else "no server"
+            with suppress(RPCError):
+                silent = silent or ("" if await workers.surely_at_work() else "no worker")
+            if silent != before:
+                self.screen.say(_SILENCES[silent] if silent else _SILENCES[f"after {before}"])
             await asyncio.sleep(policy.ANSWER_ASSUMED.total_seconds())
+
+
+_SILENCES = {
+    "no server": "the Temporal server does not answer; waiting for it, for up to "
+    f"{policy.SERVER_AWAY.total_seconds():g} s",
+    "after no server": "the Temporal server answers again",
+    "no worker": "no worker takes work, so nothing goes on: start python worker.py",
+    "after no worker": "a worker is at work",
+}
 
 
 async def order_meant(said: str, book: SqlOrderBook, temporal: Client | None = None) -> str:

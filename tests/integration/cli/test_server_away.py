@@ -22,6 +22,11 @@ from tests.fixtures.shops.watched import WAIT_SECONDS
 from tests.fixtures.steering.waiting import eventually
 
 
+def session_of(shop: BatchShop, batches: BatchClient, temporal: Client) -> Session:
+    system = SimpleNamespace(batch_client=Mock(return_value=batches), task_queue=shop.task_queue)
+    return Session(cast("Any", system), temporal, Screen(as_json=False), ui_url=None, embedded=False)
+
+
 async def test_who_follows_a_batch_hears_soon_that_the_server_has_gone_and_that_it_is_back(
     dev_server: EmbeddedServer,
     client: Client,
@@ -45,9 +50,7 @@ async def test_who_follows_a_batch_hears_soon_that_the_server_has_gone_and_that_
             await batches.start(
                 await shop.request("gone", write_orders(tmp_path / "gone.csv", [row("GONE")]))
             )
-            system = cast("Any", SimpleNamespace(batch_client=Mock(return_value=batches)))
-            session = Session(system, far, Screen(as_json=False), ui_url=None, embedded=False)
-            following = asyncio.create_task(followed(session, "gone"))
+            following = asyncio.create_task(followed(session_of(shop, batches, far), "gone"))
             await held.reached()
             await eventually(lambda: hears("1 running"), WAIT_SECONDS, "the progress")
         gone = "the Temporal server does not answer; waiting for it, for up to 60 s"
@@ -57,3 +60,22 @@ async def test_who_follows_a_batch_hears_soon_that_the_server_has_gone_and_that_
             held.let_go()
             assert (await following).counts.fulfilled == 1
     assert said.count("does not answer") == said.count("answers again") == 1
+
+
+async def test_who_follows_a_batch_hears_that_no_worker_runs(
+    client: Client, sqlite_database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = BatchShop(sqlite_database, client, tmp_path)
+    batches = BatchClient(client, shop.batch_book, shop.files, task_queue=shop.task_queue)
+    async with asyncio.timeout(2 * WAIT_SECONDS):
+        await batches.start(await shop.request("idle", write_orders(tmp_path / "idle.csv", [row("IDLE")])))
+        following, said = asyncio.create_task(followed(session_of(shop, batches, client), "idle")), ""
+
+        async def hears_of_it() -> bool:
+            nonlocal said
+            said += capsys.readouterr().out
+            return "no worker takes work, so nothing goes on" in said
+
+        await eventually(hears_of_it, 15, "word that no worker runs")
+        async with shop.open():
+            assert (await following).counts.fulfilled == 1
