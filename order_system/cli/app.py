@@ -47,11 +47,9 @@ async def samples(
     as_json: Json = False,
 ) -> int:
     """Submit sample orders under the next free numbers and watch them."""
-    from order_system.cli.orders.samples import Screen, run_samples  # noqa: PLC0415 - as all commands
+    from order_system.cli.orders.samples import run_samples  # noqa: PLC0415 - as all commands
 
-    return await run_samples(
-        embedded=embedded, keep=keep, scenario=scenario, strict=strict, screen=Screen(as_json)
-    )
+    return await run_samples(embedded=embedded, keep=keep, scenario=scenario, strict=strict, as_json=as_json)
 
 
 _COMMANDS = {
@@ -63,7 +61,7 @@ _COMMANDS = {
     "orders.listing:orders": "List orders, and find them. Needs no Temporal server; one that runs tells what "
     "waits for a person.",
     "orders.children:children": "List the child workflows of a batch or an order.",
-    "attention.answers:forget": "Delete what tells of the customers of closed orders.",
+    "orders.forget:forget": "Delete what tells of the customers of closed orders.",
     "batches.commands:batches": "List batches, the newest first, each once with its newest run.",
     "attention.listing:attention": "List what waits for a person, with the commands that answer it.",
     "attention.answers:take": "Take on what these orders wait for, so that others know who is on it.",

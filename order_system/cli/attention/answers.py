@@ -1,5 +1,4 @@
-"""`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: the answers of a person. `forget`:
-delete all that tells of the customers of closed orders."""
+"""`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: the answers of a person."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -12,13 +11,12 @@ from cyclopts import Parameter
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
 from order_system.cli.ending import dying_at_once
-from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, OrderId, moment
+from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, OrderId
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import order_tree
 from order_system.domain import answers
-from order_system.domain.answers import Summary
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
 from order_system.domain.refunds import RefundState
@@ -212,31 +210,3 @@ def _confirmed(screen: Screen) -> bool:
     screen.say(f"{_WARNING} [y/N]")
     with dying_at_once():
         return input().strip().lower() in ("y", "yes")
-
-
-async def forget(
-    *order_ids: Annotated[str, Parameter(help="Orders that are closed.")],
-    batch: Annotated[str | None, Parameter(help="All orders of this batch.")] = None,
-    older_than: Annotated[
-        str | None, Parameter(help="All that are closed for so long: 400d, or from before 2026-11-25.")
-    ] = None,
-    reason: Annotated[str, Parameter(help="Why, without a word about the customer: it is kept.")],
-    named: Named = None,
-    embedded: Embedded = False,
-    screen: Screen = PEOPLE,
-) -> int:
-    if bool(order_ids) + (batch is not None) + (older_than is not None) != 1:
-        raise InvalidUsage("say either which orders, or --batch NAME, or --older-than 400d")
-    before = moment(older_than)
-    async with open_session(configured(), screen, embedded=embedded) as session:
-        chosen = [await session.order_meant(said) for said in order_ids]
-        chosen = chosen or await session.system.book.to_forget(batch=batch, before=before)
-        forgetting = session.system.forgetting(session.temporal)
-        told = forgetting.all_of(chosen, who=who_answers(named), why=reason)
-        with screen.waiting("orders are forgotten"):
-            rows = [each async for each in told]
-    refused = sum(not row.accepted for row in rows)
-    summary = Summary(accepted=len(rows) - refused, refused=refused, rows=tuple(rows))
-    lines = [f"{row.chosen}: {row.detail}" if row.accepted else row.detail for row in rows]
-    screen.answer(summary.model_dump(mode="json"), *(lines or ["there is nothing to forget"]))
-    return INVALID if refused else CLEAN

@@ -37,13 +37,13 @@ _SAMPLE_ID = re.compile(SAMPLE_PREFIX + r"([0-9]{1,12})", re.ASCII)
 
 
 async def run_samples(
-    *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, screen: Screen
+    *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, as_json: bool
 ) -> int:
     """Run samples. `keep` an embedded server up until Ctrl-C; None: only if a person is there to press it."""
     if keep is not None and not embedded:
         raise InvalidUsage("--keep is for --embedded: it leaves the embedded server's Web UI up")
     templates = sample_orders(1) if scenario is None else [scenario_order(scenario, sample_id(1))]
-    settings = configured()
+    settings, screen = configured(), Screen(as_json)
     if scenario is not None and (others := not_simulated(chosen(settings))):
         # A real gateway does not know a story's tokens, or charges them.
         told = f"and {', '.join(others)} is another gateway: unset it"
