@@ -118,11 +118,13 @@ class Chosen:
     async def _run_again(self, order_id: str) -> str:
         try:
             details = await self.orders.in_full(await self.orders.status(order_id))
+            order, mistakes = examine_value(details.document)
+            if order is None:
+                raise AnswerRefused(f"{order_id} is not tried again: {mistakes[0]}")
         except OrderSystemError as refused:
             changes.note("submit", order_id, f"refused: {refused}")
             raise
-        order, mistakes = examine_value(details.document)
-        how = (await self.orders.submit(order)).how if order else mistakes[0]
+        how = (await self.orders.submit(order)).how
         if how is not Submitted.STARTED:
             raise AnswerRefused(f"{order_id} is not tried again: {how}")
         return "it is submitted again"

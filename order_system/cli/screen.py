@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable, Callable, Coroutine, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -140,11 +141,12 @@ class Screen:
         """How many lines such a picture may have: the cursor stands below the last one."""
         return max(1, self._beside.height - 1)
 
-    @property
+    # One console for each, since it moves the picture that it shows out of the way of what it prints.
+    @cached_property
     def _out(self) -> Console:
         return _console(stderr=False)
 
-    @property
+    @cached_property
     def _err(self) -> Console:
         return _console(stderr=True)
 

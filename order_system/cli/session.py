@@ -98,9 +98,9 @@ class Session:
     async def _tell_of_silence(self) -> None:
         workers, silent = Workers(self.temporal, self.system.task_queue), ""
         while True:
-            before, silent = silent, "" if await answers(self.temporal) else "no server"
-            with suppress(RPCError):
-                silent = silent or ("" if await workers.surely_at_work() else "no worker")
+            before, there = silent, await answers(self.temporal)
+            with suppress(RPCError):  # the server has gone meanwhile, and the next look tells that
+                silent = "no server" if not there else "" if await workers.surely_at_work() else "no worker"
             if silent != before:
                 self.screen.say(_SILENCES[silent] if silent else _SILENCES[f"after {before}"])
             await asyncio.sleep(policy.ANSWER_ASSUMED.total_seconds())

@@ -110,7 +110,7 @@ def _in_groups(groups: list[str]) -> bool:
     """True if some neighbouring groups of digits make up a card number; a part of a group never does."""
     for start in range(len(groups)):
         digits = ""
-        for group in groups[start:]:
+        for group in groups[start : start + LONGEST]:
             digits += group
             if len(digits) > LONGEST:
                 break

@@ -123,10 +123,8 @@ class OrderLists:
         running = await self._listed(_RUNNING_ORDERS, PAGE_ROWS_LIMIT)
         orders = {order_id_in(execution.id): execution for execution in running}
         in_book = await self.book.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
-        known, live = (
-            {row.order_id: row for row in in_book.rows},
-            (OrderStatus.RUNNING, OrderStatus.FULFILLED),
-        )
+        known = {row.order_id: row for row in in_book.rows}
+        live = (OrderStatus.RUNNING, OrderStatus.FULFILLED)
         return [
             OrderSummary(
                 order_id=order_id,

@@ -84,9 +84,8 @@ class OrderStatusReader:
                 told = f"other content that was submitted later, as {first_run(described)}, was refused"
                 return order_in_book(record, journal).model_copy(update={"note": told})
             if record.closed_at and described.close_time and record.closed_at > described.close_time:
-                return order_in_book(
-                    record, journal
-                )  # it had blocked the newest start, and was settled since
+                # It had blocked the newest start, and was settled since.
+                return order_in_book(record, journal)
         return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
 
     async def by_workflow(self, described: sdk.WorkflowExecutionDescription) -> OrderProgress | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 EXAMPLES["json_lines_file"] = json.dumps(EXAMPLES["new_order"]) + "\n"
-EXAMPLES["orders_json_lines"] = json.dumps(EXAMPLES["orders"]["rows"][0], separators=(",", ":")) + "\n"
+EXAMPLES["orders_json_lines"] = json.dumps(EXAMPLES["orders"]["rows"][0] | {"refunds": None}) + "\n"
 ORDER_ID, BATCH = EXAMPLES["order"]["order_id"], EXAMPLES["batch"]["name"]
 EVENT = EXAMPLES["sent_again"]["chosen"]
 

@@ -130,10 +130,8 @@ async def follow(session: Session, orders: Sequence[Order], *, keep: bool = Fals
             latest[order.order_id] = latest[order.order_id].model_copy(update=refused)
     results: list[OrderResult] = []
     for order, progress in ((each, latest[each.order_id]) for each in orders):
-        total, link = (
-            format_amount(order.total, order.currency),
-            session.page(progress.workflow_id, progress.run_id),
-        )
+        total = format_amount(order.total, order.currency)
+        link = session.page(progress.workflow_id, progress.run_id)
         fulfilled = progress.status is OrderStatus.FULFILLED
         outcome = await session.system.book.outcome(order.order_id) if fulfilled else None
         results.append(OrderResult(progress, total, outcome, link))

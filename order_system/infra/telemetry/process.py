@@ -100,14 +100,15 @@ def _endpoint(signal: str) -> str | None:
     if _otel("SDK_DISABLED").lower() == "true" or _otel(f"{its}_EXPORTER") not in ("", "otlp"):
         return None
     everything = _otel("EXPORTER_OTLP_ENDPOINT").rstrip("/")
-    endpoint = _otel(f"EXPORTER_OTLP_{its}_ENDPOINT") or (everything and f"{everything}/v1/{signal}")
+    own = f"EXPORTER_OTLP_{its}_ENDPOINT"
+    endpoint = _otel(own) or (everything and f"{everything}/v1/{signal}")
     protocol = _otel(f"EXPORTER_OTLP_{its}_PROTOCOL") or _otel("EXPORTER_OTLP_PROTOCOL")
     if endpoint and protocol not in ("", "http/protobuf"):
         raise InvalidSettings(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}: only http/protobuf is spoken here")
     try:
         return usable(endpoint) if endpoint else None
     except ValueError as invalid:
-        raise InvalidSettings(f"OTEL_EXPORTER_OTLP_ENDPOINT: {invalid}") from None
+        raise InvalidSettings(f"OTEL_{own if _otel(own) else 'EXPORTER_OTLP_ENDPOINT'}: {invalid}") from None
 
 
 def _headers() -> dict[str, str]:

@@ -249,9 +249,12 @@ def test_a_url_that_cannot_be_asked_is_refused_in_one_line_that_names_its_settin
         load_own_settings(SmtpSettings, "ORDER_MAILER_")
 
 
-def test_a_collector_that_cannot_be_reached_at_such_a_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:99999")
-    with pytest.raises(InvalidSettings, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: invalid port number$"):
+@pytest.mark.parametrize("of", ["", "METRICS_", "TRACES_"])
+def test_a_collector_that_cannot_be_reached_at_such_a_url_is_refused(
+    monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{of}ENDPOINT", "http://collector:99999")
+    with pytest.raises(InvalidSettings, match=rf"^OTEL_EXPORTER_OTLP_{of}ENDPOINT: invalid port number$"):
         Telemetry().turn_on("order-worker", number=1)
 
 
