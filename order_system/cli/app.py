@@ -95,7 +95,7 @@ for place, words in _COMMANDS.items():
     app.command(f"order_system.cli.{place}", help=words, help_epilogue=epilogue_of(name))
 for place, words in _GROUPS.items():
     app.command(f"order_system.cli.{place}", help=words)
-if find_spec("examples"):  # an installed package has none
+if PROGRAM == "starter.py" and find_spec("examples"):  # an installed package has none
     app.command(
         "examples.compare:compare",
         help="Run the monolith and this design on the same orders with the same faults.",
