@@ -104,7 +104,7 @@ class AttentionFinder:
         for query, look in (
             (self._where(_ORDERS, RUNNING, _NEEDS_ATTENTION), self._if_open(self._order)),
             (self._where(RUNNING, _BUGS), self._if_open(self._bug)),
-            (self._where(_ORDERS, RUNNING, _SAYS_NOTHING, slow), self._if_open(self._slow_order)),
+            (self._where(_ORDERS, RUNNING, _SAYS_NOTHING, slow), self._slow_order),
             (self._where(_BATCHES, RUNNING), self._if_open(self._running_batch)),
             (self._where(_BATCHES, _FAILED), self._failed_batch),
             (self._where(RUNNING, _UNDELIVERED), stuck.undelivered),
@@ -195,13 +195,16 @@ class AttentionFinder:
             self._orders_of_batches.update([waiting.batch] if waiting.batch else [])
         return concerns
 
-    async def _slow_order(self, described: WorkflowExecutionDescription) -> Sequence[Concern]:
-        waiting = waiting_order(described, described.start_time)
+    async def _slow_order(self, execution: WorkflowExecution) -> Sequence[Concern]:
+        waiting = waiting_order(execution, execution.start_time)
         if waiting.order_id in self._told:
             return ()
-        if not self._served:
+        if not self._served:  # then there may be thousands, and the list says enough
             return [waiting.concern(ConcernKind.NO_PROGRESS, "no worker takes its tasks")]
-        progress = await self._ask(described)
+        return await self._if_open(self._slow_by_its_word)(execution)
+
+    async def _slow_by_its_word(self, described: WorkflowExecutionDescription) -> Sequence[Concern]:
+        waiting, progress = waiting_order(described, described.start_time), await self._ask(described)
         if not isinstance(progress, OrderProgress):
             return [waiting.concern(ConcernKind.NO_PROGRESS, stuck.what_fails(described) or progress)]
         if progress.status is OrderStatus.NEEDS_ATTENTION:
