@@ -96,22 +96,22 @@ class Session:
             listening.cancel()
 
     async def _tell_of_silence(self) -> None:
-        workers, silent = Workers(self.temporal, self.system.task_queue), ""
+        workers, away = Workers(self.temporal, self.system.task_queue), dict.fromkeys(_SILENCES, False)
         while True:
-            before, there = silent, await answers(self.temporal)
-            with suppress(RPCError):  # the server has gone meanwhile, and the next look tells that
-                silent = "no server" if not there else "" if await workers.surely_at_work() else "no worker"
-            if silent != before:
-                self.screen.say(_SILENCES[silent] if silent else _SILENCES[f"after {before}"])
+            before, away = away, away | {"server": not await answers(self.temporal)}
+            if not away["server"]:
+                with suppress(RPCError):  # it has gone meanwhile: the next look tells that
+                    away["worker"] = not await workers.surely_at_work()
+            for who, (gone, back) in _SILENCES.items():
+                if away[who] is not before[who]:
+                    self.screen.say(gone if away[who] else back)
             await asyncio.sleep(policy.ANSWER_ASSUMED.total_seconds())
 
 
+_WAITS = f"waiting for it, for up to {policy.SERVER_AWAY.total_seconds():g} s"
 _SILENCES = {
-    "no server": "the Temporal server does not answer; waiting for it, for up to "
-    f"{policy.SERVER_AWAY.total_seconds():g} s",
-    "after no server": "the Temporal server answers again",
-    "no worker": "no worker takes work, so nothing goes on: start python worker.py",
-    "after no worker": "a worker is at work",
+    "server": (f"the Temporal server does not answer; {_WAITS}", "the Temporal server answers again"),
+    "worker": ("no worker takes work, so nothing goes on: start python worker.py", "a worker is at work"),
 }
 
 

@@ -13,6 +13,7 @@ from order_system.batches.client import BatchClient
 from order_system.cli.batches.run import followed
 from order_system.cli.screen import Screen
 from order_system.cli.session import Session
+from order_system.domain import policy
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
@@ -35,8 +36,9 @@ async def test_who_follows_a_batch_hears_soon_that_the_server_has_gone_and_that_
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shop, port = BatchShop(sqlite_database, client, tmp_path), unused_port()
-    server, held = int(dev_server.address.rpartition(":")[2]), shop.stage.hold("after charge")
-    said = ""
+    server, said = int(dev_server.address.rpartition(":")[2]), ""
+    shop.patience = policy.PATIENCE
+    shop.stage.unreachable("charge")  # the order goes on until we let it
 
     async def hears(words: str) -> bool:
         nonlocal said
@@ -51,13 +53,12 @@ async def test_who_follows_a_batch_hears_soon_that_the_server_has_gone_and_that_
                 await shop.request("gone", write_orders(tmp_path / "gone.csv", [row("GONE")]))
             )
             following = asyncio.create_task(followed(session_of(shop, batches, far), "gone"))
-            await held.reached()
             await eventually(lambda: hears("1 running"), WAIT_SECONDS, "the progress")
         gone = "the Temporal server does not answer; waiting for it, for up to 60 s"
-        await eventually(lambda: hears(gone), 8, "word that the server has gone")
+        await eventually(lambda: hears(gone), 15, "word that the server has gone")
         async with forwarded(port, server):
             await eventually(lambda: hears("the Temporal server answers again"), WAIT_SECONDS, "its return")
-            held.let_go()
+            shop.stage.mend()
             assert (await following).counts.fulfilled == 1
     assert said.count("does not answer") == said.count("answers again") == 1
 

@@ -44,4 +44,5 @@ async def test_nobody_says_that_a_worker_is_there_since_the_server_has_gone(
         "no worker takes work",
         "the Temporal server does not answer",
         "the Temporal server answers again",
+        "a worker is at work",
     ]
