@@ -128,11 +128,12 @@ TURNS_UNTIL_AN_END_IS_HEARD = 10
 async def _end_of(child: ChildWorkflowHandle[Any, Answer], until: asyncio.Event | None) -> Answer:
     """Await the child's end. A cancel of ours, or `until`, is passed on to the child, but only once."""
     stop = asyncio.create_task(until.wait()) if until else None
-    if not await _undisturbed(child, stop) and not child.done():
-        child.cancel()
-        await _ends_cancelled(child)
+    undisturbed = await _undisturbed(child, stop)
     if stop:
         stop.cancel()
+    if not undisturbed and not child.done():
+        child.cancel()
+        await _ends_cancelled(child)
     return await child
 
 
