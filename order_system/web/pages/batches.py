@@ -76,6 +76,9 @@ async def show(
             begun = max(0, numbers[LineStatus.NOT_STARTED] - progress.counts.not_started)
             numbers[LineStatus.NOT_STARTED] -= begun
             numbers[LineStatus.RUNNING] += begun
+            # One may have begun to wait since the progress was asked: the bar is not to contradict the list.
+            waits = min(progress.counts.running, max(progress.waiting, numbers[LineStatus.NEEDS_ATTENTION]))
+            progress = progress.model_copy(update={"waiting": waits})
     return await visit.page(
         "batch.html",
         place=HERE,

@@ -10,8 +10,10 @@ import pytest
 from httpx import AsyncClient, Response
 from temporalio.common import RetryPolicy
 
+from order_system.batches.client import BatchClient
 from order_system.domain import policy
 from order_system.domain.answers import Remedy, Resolution
+from order_system.domain.batch import BatchProgress
 from order_system.domain.errors import ShippingRefused
 from order_system.domain.steps import Step
 from tests.fixtures.documents.shop_export import export_of, order
@@ -141,6 +143,10 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert "only what had failed before" in retried.text
 
 
+async def told_before(_: BatchClient, progress: BatchProgress) -> BatchProgress:
+    return progress
+
+
 async def test_the_numbers_by_status_are_those_of_the_list_below_them(
     shop: WebShop, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +160,10 @@ async def test_the_numbers_by_status_are_those_of_the_list_below_them(
     async with shop.open():
         _, form = await planned(operator, text_of([row("PN-1"), row("PN-2")]), name="pages-numbers")
         await operator.post("/batches/run", data={**form, "window": "1"})
-        running = await shows(operator, "/batches/pages-numbers", "needs attention 1")
+        await shows(operator, "/batches/pages-numbers", "needs attention 1")
+        with monkeypatch.context() as earlier:  # the progress was asked just before the order began to wait
+            earlier.setattr(BatchClient, "_answered_since", told_before)
+            running = seen(await operator.get("/batches/pages-numbers"))
         waiting = seen(await operator.get("/batches/pages-numbers?status=needs_attention"))
         listed = await operator.get("/batches")
         told = (await operator.get("/api/batches/pages-numbers")).json()
