@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 from datetime import timedelta
+from unittest.mock import AsyncMock
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -13,7 +14,6 @@ from temporalio.common import RetryPolicy
 from order_system.batches.client import BatchClient
 from order_system.domain import policy
 from order_system.domain.answers import Remedy, Resolution
-from order_system.domain.batch import BatchProgress
 from order_system.domain.errors import ShippingRefused
 from order_system.domain.steps import Step
 from tests.fixtures.documents.shop_export import export_of, order
@@ -143,10 +143,6 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert "only what had failed before" in retried.text
 
 
-async def told_before(_: BatchClient, progress: BatchProgress) -> BatchProgress:
-    return progress
-
-
 async def test_the_numbers_by_status_are_those_of_the_list_below_them(
     shop: WebShop, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +158,7 @@ async def test_the_numbers_by_status_are_those_of_the_list_below_them(
         await operator.post("/batches/run", data={**form, "window": "1"})
         await shows(operator, "/batches/pages-numbers", "needs attention 1")
         with monkeypatch.context() as earlier:  # the progress was asked just before the order began to wait
-            earlier.setattr(BatchClient, "_answered_since", told_before)
+            earlier.setattr(BatchClient, "_answered_since", AsyncMock(side_effect=lambda told: told))
             running = seen(await operator.get("/batches/pages-numbers"))
         waiting = seen(await operator.get("/batches/pages-numbers?status=needs_attention"))
         listed = await operator.get("/batches")
