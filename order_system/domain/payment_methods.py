@@ -13,13 +13,16 @@ class Elsewhere(StrEnum):
     """Authorised by the shop's checkout, where the customer has confirmed it: we capture or void it."""
 
 
+_WORDS: dict[str, Elsewhere] = {word: word for word in Elsewhere}
+
+
 def reference_of(payment_method: str) -> str | None:
     """Return the reference of a payment made elsewhere, such as `ch_123`; None for a token to be charged.
 
     Raises ValueError for what looks like such a payment and is none: it must never be charged as a token."""
     kind, _, reference = payment_method.partition(":")
     word = kind.lower().replace("authorized", Elsewhere.AUTHORISED)
-    if word not in list(Elsewhere):
+    if word not in _WORDS:
         return None
     if kind != word or not reference:
         raise ValueError(
@@ -31,4 +34,5 @@ def reference_of(payment_method: str) -> str | None:
 
 def made_elsewhere(payment_method: str) -> Elsewhere | None:
     """Return the word of a payment made elsewhere; None for a token. Raises nothing, for workflows."""
-    return next((word for word in Elsewhere if payment_method.startswith(f"{word}:")), None)
+    word, colon, _ = payment_method.partition(":")
+    return _WORDS.get(word) if colon else None

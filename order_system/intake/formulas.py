@@ -31,5 +31,5 @@ def csv_line(cells: Iterable[str], separator: str = ",") -> str:
 def undefused(cell: str) -> str:
     """Return the cell as it was before `defuse`, or before a spreadsheet marked it as text."""
     plain = cell[1:] if cell.startswith("'") and DEFUSED.match(cell) else cell
-    as_text = _AS_TEXT.fullmatch(plain)
+    as_text = plain.startswith("=") and _AS_TEXT.fullmatch(plain)
     return as_text[1] if as_text else plain

@@ -144,11 +144,11 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     """Add up the parts of amounts, make shares amounts, and take the minus from discounts. Raises Unfit."""
     meaning, parts = layout.profile.meaning, layout.further_parts
     is_share = meaning.get("discount", "").startswith("share")
-    discounts = ["discount", *parts.get("discount", ())]
-    told = [key for _, fields in rows for keys in parts.values() for key in keys if fields[key]]
+    told = [key for keys in parts.values() for key in keys for _, fields in rows if fields[key]]
     has_minus = [True for _, fields in rows if "-" in fields["discount"]]
     if not (told or has_minus or is_share or "unclear" in meaning.values()):
         return rows
+    discounts = ["discount", *parts.get("discount", ())]
     for key in discounts:
         signs = {
             MINUS.search(fields[key]) is None: line

@@ -114,8 +114,8 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
-    rows = [fields for _, fields in block.rows[1:] if KIND not in fields]
-    further = "".join([fields[field] for fields in rows for field in layout.once])
+    rows = block.rows[1:]
+    further = "".join([fields[field] for field in layout.once for _, fields in rows if KIND not in fields])
     lines = block.first_line, block.last_line, block.count
     counted_once = bool(further.strip("0.,")) and not any(fields["total"] for _, fields in block.rows)
     return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from html import unescape
+from itertools import compress
 from operator import itemgetter
 from unicodedata import is_normalized, normalize
 
@@ -154,26 +155,21 @@ def _picker(
     further = {field: _keys(more, places) for field, (_, *more) in profile.columns.items()}
     joined = {field: [field, *more] for field, more in further.items() if more and field not in AMOUNTS}
     otherwise = {field: _keys(columns, places) for field, columns in profile.otherwise.items()}
+    parts = [key for keys in (*joined.values(), *otherwise.values()) for key in keys if key not in joined]
     places = places if is_plain else places | {in_column("order_id"): places["order_id"]}
 
-    # In many files, an order's further rows repeat only its ID and e-mail address.
-    of_line = {"order_id", in_column("order_id"), "customer_email", "sku", "quantity", "unit_price"}
-    of_line |= {*FURTHER_FIELDS, *(in_column(each.column) for each in profile.states if each.of != "order")}
-    of_line -= {key for parts in (*further.values(), *otherwise.values()) for key in parts}
-    keys = sorted(places, key=lambda key: key not in of_line)
-    count = len(of_line & {*keys})
     paid = profile.paid
     tells_state = {"order_id", "quantity_left", *(in_column(each.column) for each in profile.states)}
     tells_state |= {*map(in_column, (*paid.column, *paid.or_else, paid.owed, paid.amount))} if paid else set()
-    blank, blanks = dict.fromkeys(places, "") | texts, ("",) * (len(keys) - count)
-    picked = itemgetter(*map(places.__getitem__, keys))
+    blank, keys, picked = dict.fromkeys(places, "") | texts, [*places], itemgetter(*places.values())
 
     def pick(cells: list[str], text: str) -> Fields:
         if "&" in text or "<" in text:  # one sign is found far sooner than two
             cells = [*map(_as_shown, cells)]
-        fields, found = blank.copy(), picked(cells)
-        of_order = found[count:] != blanks
-        fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
+        # Many cells are blank, above all on an order's further rows. A strict zip would take longer.
+        fields = blank.copy()
+        found: tuple[str, ...] = picked(cells)
+        fields.update(zip(compress(keys, found), map(str.strip, filter(None, found))))  # noqa: B905
         if not text.isascii() and not is_normalized("NFC", text):
             fields = {key: normalize("NFC", cell) for key, cell in fields.items()}
         if ("=" in text and '="' in text) or ("'" in text and DEFUSED.search(text)):
@@ -182,13 +178,11 @@ def _picker(
             fields["postal_code"] = fields["postal_code"].removeprefix("'")
             if fields["sku"][1:].isdigit():
                 fields["sku"] = fields["sku"].removeprefix("'")
-        if "NULL" in text or "\\N" in text:
-            fields.update(
-                {key: "" for key, cell in fields.items() if cell in NULLS and key not in tells_state}
-            )
+        if "NULL" in text or "\\" in text:
+            fields |= {key: "" for key, cell in fields.items() if cell in NULLS and key not in tells_state}
         if is_plain:
             return fields
-        if of_order:
+        if any(map(fields.get, parts)):
             _tidy(fields, joined, otherwise)
         fields["order_id"] = id_of(fields["order_id"])
         if not fields["sku"]:

@@ -47,7 +47,7 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
         rows = without_sums(rows, layout)
     if others := profile.not_goods:
         rows = goods_first(rows, others, layout)
-    said = (*[layout.says(fields) for _, fields in rows], sum(KIND in fields for _, fields in rows))
+    said = (*[layout.says(fields) for _, fields in rows], others and sum(KIND in row[1] for row in rows))
     without, unshippable, needs_none = _not_to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
     rows = without_doubles(rows, layout) if len(rows) > 1 else rows
@@ -58,7 +58,8 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     check_included(rows, layout)
     if without or "quantity_left" in layout.names:
         rows = _what_is_left(rows, without, layout, only_unshippable=bool(without) and without <= needs_none)
-    rows = added_up(rows, layout)
+    if others or layout.per_line or "line_discount" in layout.names:
+        rows = added_up(rows, layout)
     if profile.meaning.get("unit_price") == "line total" or "line_total" in layout.names:
         rows = [each for row in rows for each in of_each_piece(row, layout)]
     for _, fields in rows if payment else ():
@@ -236,9 +237,12 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         if not _is_paid(rows, paid, layout):
             return ""
         layout.paid.add(said)
-    told = (_of_order(rows, column, layout)[1] for column in paid.reference)
-    found = (each for each in told if not says_no(each) and not CUT_SHORT.fullmatch(each))
-    reference = next(found, rows[0][1]["order_id"])
+    for column in paid.reference:
+        _, reference = _of_order(rows, column, layout)
+        if reference and not says_no(reference) and not CUT_SHORT.fullmatch(reference):
+            break
+    else:
+        reference = rows[0][1]["order_id"]
     return f"paid:{''.join(reference.split())}"
 
 

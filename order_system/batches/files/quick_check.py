@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from itertools import compress
-from operator import itemgetter, mul
+from operator import itemgetter, mul, ne
+from string import punctuation
 from typing import cast
 
 from order_system.batches.files.amounts import KIND
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.batches.files.made_names import CUT_SHORT
-from order_system.batches.files.spellings import SHEET_ERROR, SUSPICIOUS, UNLIKELY, is_garbled
-from order_system.domain.card_numbers import holds_card_number, identifier_holds_card_number
+from order_system.batches.files.spellings import SHEET_ERROR, UNLIKELY, is_garbled
+from order_system.domain.card_numbers import SHORTEST, holds_card_number, identifier_holds_card_number
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals
 from order_system.intake.bill import MAX_LINES
@@ -41,15 +42,12 @@ _PATTERNS = {
     **dict.fromkeys(("shipping_fee", "tax", "discount", "total"), f"(?:{_AMOUNT})?"),
     **dict.fromkeys(("hold_on_failure", "flow", "capture"), ""),
 }
-_FREE = ORDER_FIELDS.index("country")
-"""The fields behind these are too short for garbled letters, spreadsheet errors and card numbers."""
 _LINE = "\n".join(_PATTERNS[field] for field in LINE_FIELDS)
 _ORDER = re.compile("\n".join(_PATTERNS[field] for field in ORDER_FIELDS), re.ASCII)
 _LINES = re.compile(rf"{_LINE}(?:\n{_LINE})*+", re.ASCII)
-_MAY_HOLD_CARD_NUMBER = re.compile(
-    rf"[0-9](?<![0-9][0-9])(?=[^{_LETTERS}\n]{{12}})(?:[^0-9{_LETTERS}\n]*+[0-9]){{12}}"
-)
-"""A digit and twelve more. A digit and room for the others are looked for first, which is quick."""
+_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_BETWEEN_DIGITS = f" {punctuation}".encode()
+"""What may stand between the digits of a card number: all of a plain order but letters."""
 _SHEET_ERROR = re.compile(f"^(?:{SHEET_ERROR})$", re.MULTILINE)
 
 _Texts = tuple[str, ...]
@@ -61,27 +59,27 @@ _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
 def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
     """Return the total in minor units, and the texts of its ORDER_FIELDS and of each row's LINE_FIELDS, a
     line each; None unless these are certainly all the rows of one valid order."""
-    first, each = rows[0][1], [_of_line(fields) for _, fields in rows if KIND not in fields]
-    of_order, skus = _of_order(first), [line[0] for line in each]
-    if len(rows) > 1 and not _may_be_one(rows, of_order, skus):
+    first, of_order = rows[0][1], _of_order(rows[0][1])
+    of_lines = [text for _, fields in rows if KIND not in fields for text in _of_line(fields)]
+    if len(rows) > 1 and not _may_be_one(rows, of_order, of_lines[::3]):
         return None
-    order, lines = "\n".join(of_order), "\n".join(map("\n".join, each))
-    if lines.count("\n") != len(each) * len(LINE_FIELDS) - 1:  # a cell of several lines
+    order, lines = "\n".join(of_order), "\n".join(of_lines)
+    if lines.count("\n") != len(of_lines) - 1:  # a cell of several lines
         return None
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return None
     known = first["currency"] in _with_two_decimals() and first["country"] in countries()
-    free = "\n".join([*of_order[:_FREE], *skus])
-    total = _total(first, lines) if known and not _is_flawed(free, rows) else None
+    total = _total(first, of_lines) if known and not _is_flawed(f"{order}\n{lines}", rows) else None
     return None if total is None else (total, order, lines)
 
 
 def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
-    if not text.isascii() and SUSPICIOUS.search(text) and any(map(is_garbled, text.split("\n"))):
+    if not text.isascii() and any(map(is_garbled, text.split("\n"))):
         return True
     if "#" in text and _SHEET_ERROR.search(text) is not None:
         return True
-    return _MAY_HOLD_CARD_NUMBER.search(text) is not None and any(
+    digits = text.encode().translate(_AS_ZEROS, _BETWEEN_DIGITS)
+    return b"0" * SHORTEST in digits and any(
         (identifier_holds_card_number if field in IDENTIFIERS else holds_card_number)(text)
         for _, fields in rows
         for field, text in fields.items()
@@ -95,16 +93,16 @@ def _may_be_one(rows: Sequence[NumberedRow], of_order: _Texts, skus: Sequence[st
     known = of_order
     for _, fields in rows[1:]:
         texts = _of_order(fields)
-        if texts != known and (not texts[0] or [*compress(of_order, texts)] != [*filter(None, texts)]):
+        repeated = compress(of_order, texts)
+        if texts != known and (not texts[0] or any(map(ne, repeated, filter(None, texts)))):
             return False
         known = texts  # most further rows are alike
     return True
 
 
-def _total(first: Fields, lines: str) -> int | None:
+def _total(first: Fields, of_lines: Sequence[str]) -> int | None:
     """Return the total; None if it is out of bounds, or another one is stated."""
-    numbers = lines.replace(".", "").split("\n")  # prices in cents, all at once
-    goods = sum(map(mul, map(int, numbers[1::3]), map(int, numbers[2::3])))
+    goods = sum(map(mul, map(int, of_lines[1::3]), map(cents, of_lines[2::3])))
     total = goods + cents(first["shipping_fee"]) + cents(first["tax"]) - cents(first["discount"])
     adds_up = 0 < total <= MAX_AMOUNT and (not first["total"] or total == cents(first["total"]))
     return total if adds_up else None

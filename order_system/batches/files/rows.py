@@ -173,10 +173,9 @@ class _Lines:
                 if after - first > 1 and not self._is_one_row(first, after, len(cells)):
                     break
                 text = self.texts[first] if after == first + 1 else "".join(self.texts[first:after])
-                if text.strip(blank) and not text.isspace():
-                    lines = line + first, line + after - 1
-                    broken = NUL if "\0" in text else None
-                    rows.append(Row(*lines, offsets[first], offsets[after], text, cells, broken))
+                if text.lstrip(blank) and not text.isspace():
+                    place = line + first, line + after - 1, offsets[first], offsets[after]
+                    rows.append(Row(*place, text, cells, NUL if "\0" in text else None))
                 first = after
         except csv.Error:
             pass  # the returned line tells that the row is broken

@@ -52,7 +52,7 @@ _NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|{_DAY}{_YEAR_OF_NONE}(
 _NAMES = ("customer_name", "street", "city", "region")
 # Fran?ois ?elik, Jos?, ???: a program could not write these letters
 _LOST_IN_NAME = re.compile(r"\?[^\W\d_]|[^\W\d_]\?|\?\?")
-SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
+_SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
 # A Latin word has no single letter of another script. RŮŽENA and plášť would, if they were read as UTF-8.
 _FOREIGN = "[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffff]"
 _NO_ONES_LETTERS = re.compile(
@@ -133,7 +133,7 @@ def says_no(text: str) -> bool:
 def is_garbled(text: str) -> bool:
     """Return whether the text is UTF-8 that was read in another encoding and makes sense as UTF-8 only, or
     what is left of such a mistake."""
-    if text.isascii() or SUSPICIOUS.search(text) is None:
+    if text.isascii() or _SUSPICIOUS.search(text) is None:
         return False
     if _LOST.search(text):
         return True
@@ -222,7 +222,8 @@ def country_code(text: str) -> str:
 
 @cache
 def _names() -> dict[str, Any]:
-    return tomllib.loads((files("order_system.batches.files") / "spellings.toml").read_text("utf-8"))
+    names = tomllib.loads((files("order_system.batches.files") / "spellings.toml").read_text("utf-8"))
+    return names | {"no": frozenset(names["no"])}
 
 
 @cache
