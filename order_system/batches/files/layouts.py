@@ -174,8 +174,11 @@ def _picker(
         fields, found = blank.copy(), picked(cells)
         of_order = found[count:] != blanks
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
-        if not text.isascii() and not is_normalized("NFC", text):
-            fields = {key: normalize("NFC", cell) for key, cell in fields.items()}
+        if not text.isascii():
+            if not is_normalized("NFC", text):
+                fields = {key: normalize("NFC", cell) for key, cell in fields.items()}
+            if is_plain:
+                fields["order_id"] = id_of(fields["order_id"])
         if ("=" in text and '="' in text) or ("'" in text and DEFUSED.search(text)):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
         if "'" in text:  # people put it before digits that a spreadsheet is to leave alone
