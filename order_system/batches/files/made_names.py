@@ -31,12 +31,10 @@ def tidied_id(text: str, profile: Profile) -> str:
         text = text.lstrip(profile.id_strip + " ")
     if CUT_SHORT.fullmatch(text):
         return text
-    if is_order_id(text):
-        pass
-    elif profile.id_replace:
-        text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace) or text
-    else:
+    if not profile.id_replace:
         text = text.translate(_AS_TYPED).strip()
+    elif not is_order_id(text):
+        text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace) or text
     return f"{profile.id_prefix}{text}" if text else ""
 
 
