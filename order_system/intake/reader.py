@@ -150,12 +150,9 @@ _PHRASES = {
 
 
 def _form_at(place: Place) -> type[Form]:
-    match place:
-        case ("customer",):
-            return CustomerForm
-        case ("shipping_address",):
-            return AddressForm
-        case ("lines", _):
-            return LineForm
-        case _:
-            return OrderForm
+    return _FORMS.get((*place[:1], len(place)), OrderForm)
+
+
+_FORMS: dict[Place, type[Form]] = {
+    ("customer", 1): CustomerForm, ("shipping_address", 1): AddressForm, ("lines", 2): LineForm
+}  # fmt: skip

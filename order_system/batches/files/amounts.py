@@ -190,6 +190,10 @@ def amount_of(row: NumberedRow, key: str, layout: Layout) -> Decimal:
     line, fields = row
     if (value := number(fields, key, layout)) is None:
         message = "must be an amount, such as 29.99" + cure_of_comma(fields[key])
+        try:
+            amount(fields[key], fields["currency"].upper(), layout.profile.decimal)
+        except InvalidAmount as error:  # of another currency, for example
+            message = str(error)
         name = key if KIND in fields else layout.names[key]  # a cell of that name says nothing of it
         raise Unfit(line, name, NEGATIVE if is_negative(fields[key]) else message)
     return value

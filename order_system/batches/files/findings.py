@@ -17,9 +17,7 @@ class Mistake(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        if self.column is None:
-            return f"line {self.line} {self.message}"
-        return f"line {self.line}, {self.column}: {self.message}"
+        return f"line {self.line}{'' if self.column is None else f', {self.column}:'} {self.message}"
 
 
 class LeftOut(Exception):

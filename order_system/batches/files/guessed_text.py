@@ -60,7 +60,7 @@ def _is_everyday(text: bytes, encoding: str) -> bool:
 def _is_spelt_well(text: str) -> bool:
     """Return whether what is between signs are words of one alphabet that, if Latin, have letters that
     English has, too. No word has Icelandic's \u00fe inside, which in Turkish is \u015f."""
-    words = [*filter(None, re.split(f"[{_SIGNS}]", text))]
+    words = [*filter(None, re.split(f"[{_SIGNS}]|[\u00aa\u00ba]$", text))]
     alphabets = {unicodedata.name(char, "").partition(" ")[0] for char in "".join(words)}
     are_words = all(word.isalpha() and (word.islower() or word.istitle() or word.isupper()) for word in words)
     return are_words and len(alphabets) < 2 and not any(map(_MISSPELT.search, words))

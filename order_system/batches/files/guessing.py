@@ -177,6 +177,8 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
         counts = _is("states", "counts", key_of(name))
         sure = not _is_undone(_plain(name))  # 0 unfulfilled may mean that all is fulfilled
         run = [cell for cell in found if cell in NULLS or (sure and not is_more_than_zero(cell))]
+        if _is("states", "rate", key_of(name)):  # where it is not 1, amounts are in the shop's own currency
+            run = [cell for cell in numbers if re.fullmatch("1(?:[.,]0*)?", cell)]
         done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
 

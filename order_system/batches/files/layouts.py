@@ -170,8 +170,11 @@ def _picker(
         fields = blank.copy()
         found: tuple[str, ...] = picked(cells)
         fields.update(zip(compress(keys, found), map(str.strip, filter(None, found))))  # noqa: B905
-        if not text.isascii() and not is_normalized("NFC", text):
-            fields = {key: normalize("NFC", cell) for key, cell in fields.items()}
+        if not text.isascii():
+            if not is_normalized("NFC", text):
+                fields = {key: normalize("NFC", cell) for key, cell in fields.items()}
+            if is_plain:
+                fields["order_id"] = id_of(fields["order_id"])
         if ("=" in text and '="' in text) or ("'" in text and DEFUSED.search(text)):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
         if "'" in text:  # people put it before digits that a spreadsheet is to leave alone

@@ -16,6 +16,14 @@ CUT_SHORT = re.compile(r"(?:[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}|[0-9]+\.
 ID stays like that, and is refused."""
 
 
+_AS_TYPED = {
+    **{char: char - 0xFEE0 for char in range(0xFF01, 0xFF5F)},  # full-width letters, digits and signs
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
+    **dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF)),  # not to be seen
+}
+"""What looks like an ID on one row and is it on the next: without this, half of an order would be run."""
+
+
 def tidied_id(text: str, profile: Profile) -> str:
     """Return the ID as the profile writes IDs: `#1002/A` as shopA-1002-A. A blank text stays blank; what
     has no letter for an ID stays, too, and is none."""
@@ -23,7 +31,9 @@ def tidied_id(text: str, profile: Profile) -> str:
         text = text.lstrip(profile.id_strip + " ")
     if CUT_SHORT.fullmatch(text):
         return text
-    if profile.id_replace and not is_order_id(text):
+    if not profile.id_replace:
+        text = text.translate(_AS_TYPED).strip()
+    elif not is_order_id(text):
         text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace) or text
     return f"{profile.id_prefix}{text}" if text else ""
 

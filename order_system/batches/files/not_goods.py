@@ -42,5 +42,5 @@ def _cost(fields: Fields, layout: Layout) -> str:
     plain, pieces = (MINUS.sub("", text, count=1) for text in (price, quantity))
     cost = sum_of_lines([(0, fields | {"unit_price": plain, "quantity": pieces})], layout)
     if cost is None or not pieces.strip("0") or (plain != price and pieces != quantity):
-        return f"{quantity} x {price}"
+        return price if price and quantity == "1" else f"{quantity} x {price}"
     return f"{'-' if plain != price or pieces != quantity else ''}{cost:f}".replace(".", layout.decimal)

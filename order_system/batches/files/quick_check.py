@@ -28,8 +28,9 @@ _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
     "order_id": f"(?!{CUT_SHORT.pattern}\n){ORDER_ID.pattern}",
     "currency": "[A-Z]{3}",
-    **dict.fromkeys(("customer_name", "city"), f"{_NAME}{{1,200}}"),
-    "street": f"(?!(?:{UNLIKELY['street']})\n){_NAME}{{1,200}}",
+    **{
+        field: f"(?!(?:{UNLIKELY[field]})\n){_NAME}{{1,200}}" for field in ("customer_name", "street", "city")
+    },
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
     "payment_method": rf"(?!(?:paid:)?{CUT_SHORT.pattern}\n)"
     "(?:paid:[!-~]{1,250}|(?!(?i:paid|authori))[!-~]{1,255})",

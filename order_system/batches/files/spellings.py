@@ -22,14 +22,20 @@ from order_system.batches.files.made_names import CUT_SHORT
 from order_system.domain import money
 from order_system.intake.fields import countries
 
+_FILLER = r"(?i:0+|n/a|undefined|\(blank\)"
 UNLIKELY = {
-    "street": r"(?i:n/a|null|undefined)|(?:[^\w\n]|_)+",
-    "postal_code": r"[0-9]{3,4}\n(?P<five>DE|ES|FI|FR|IT|KR|MX|MY|TR|UA|US)"
+    "customer_name": rf"{_FILLER})",  # customers type a dot
+    "street": rf"{_FILLER}|null)|(?:[^\w\n]|_)+",
+    "city": rf"{_FILLER}|null)",  # in Singapore, it may be a dash
+    "postal_code": r"[0-9]{1,3}\n(?P<four>AM|AU|DK|GE|NO|NZ|ZA)"
+    r"|(?:[0-9]{1,4}|[0-9]{3,4}-[0-9]{4}|[0-9]{7,8}|[0-9]{1,2}[.,][0-9]{3})"
+    r"\n(?P<five>DE|ES|FI|FR|IT|KR|LT|MX|MY|PL|PR|SK|TR|UA|US)|[0-9]{1,5}\n(?P<six>CN|KZ|RO|SG)"
+    r"|[0-9]{6}\n(?P<seven>JP)|[0-9]{7}\n(?P<eight>BR)"
     r"|[0-9]{5}(?:-[0-9]{4})?\n(?:AL|AR|AZ|CA|CO|IN|KY|MD|MS|NE|PA|TN)",
 }
-"""A street that only fills its cell; a city may, in Singapore. A postal code and a country whose codes have
-five digits: a spreadsheet takes the first one off 02134. Five digits, and a country whose codes are never
-so: it is a state of the US that has the same code."""
+"""What only fills its cell: a pivot table has (blank), a formula 0. A postal code and a country whose codes
+have more digits: a spreadsheet takes the first one off 02134. Five digits, and a country whose codes are
+never so: it is a state of the US that has the same code."""
 NEGATIVE = "is negative; take returns out, and put discounts into the order's, or name them under [not_goods]"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows instead of a value that it cannot show."""
@@ -49,7 +55,8 @@ _LOST = re.compile(
 _YEAR_OF_NONE = "(?:0001|1753|1899|1900|1969|1970)"  # west of Greenwich, 1970 begins in 1969
 _DAY = r"(?:\d\d?[-./]\d\d?[-./]|[A-Za-z]{3,9} \d\d?,? |\d\d?[- ][A-Za-z]{3,9}[- ])"  # with its month
 _NO_DATE = re.compile(rf"{_YEAR_OF_NONE}[-./]\d\d?[-./]\d|{_DAY}{_YEAR_OF_NONE}(?!\d)")
-_NAMES = ("customer_name", "street", "city", "region")
+_FILLED = ("customer_name", "street", "city")
+_NAMES = (*_FILLED, "region")
 # Fran?ois ?elik, Jos?, ???: a program could not write these letters
 _LOST_IN_NAME = re.compile(r"\?[^\W\d_]|[^\W\d_]\?|\?\?")
 _SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
@@ -75,9 +82,10 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
                 mistake = Mistake(line, layout.names.get(field, field), str(error))
                 mistakes.setdefault((field, text), mistake)
         if found := re.fullmatch(UNLIKELY["postal_code"], f"{ours['postal_code']}\n{ours['country']}"):
-            told = f"must have five digits in {ours['country']}; export it again, this column as text"
+            told = f"must have {found.lastgroup} digits in {ours['country']}"
+            told += "; export it again, this column as text"
             other = "has no such postal codes; if it is a state of the US, name this column as region"
-            field, told = ("postal_code", told) if found["five"] else ("country", other)
+            field, told = ("postal_code", told) if found.lastgroup else ("country", other)
             mistakes[field, ""] = Mistake(line, layout.names[field], told)
         spelled.append((line, ours))
     return spelled, list(mistakes.values())
@@ -89,7 +97,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
-    if (field == "street" and re.fullmatch(UNLIKELY["street"], text)) or (field in _NAMES and "***" in text):
+    if (field in _FILLED and re.fullmatch(UNLIKELY[field], text)) or (field in _NAMES and "***" in text):
         raise ValueError("is hidden, or only fills the cell; put in what belongs there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
     if field in ("order_id", "sku", "payment_method", "postal_code") and CUT_SHORT.fullmatch(number):
@@ -98,19 +106,13 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError(NEGATIVE)
     if field == "street":  # of several lines
         text = ", ".join(filter(None, map(str.strip, text.split("\n"))))
-    match field:
-        case "currency":
-            return text.upper()
-        case "country":
-            return country_code(text)
-        case "sku":
-            return unicodedata.normalize("NFC", text)
-        case "quantity":
-            return whole_number(text, decimal)
-        case "unit_price" | "shipping_fee" | "tax" | "discount" | "total" | "subtotal":
-            return amount(text, currency, decimal)
-        case _:
-            return text
+    if field == "quantity":
+        return whole_number(text, decimal)
+    if field in ("unit_price", "shipping_fee", "tax", "discount", "total", "subtotal"):
+        return amount(text, currency, decimal)
+    if field == "sku":
+        return unicodedata.normalize("NFC", text)
+    return country_code(text) if field == "country" else text.upper() if field == "currency" else text
 
 
 def is_negative(text: str) -> bool:

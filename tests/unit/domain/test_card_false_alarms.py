@@ -70,6 +70,33 @@ def test_of_innocent_identifiers_hardly_one_is_refused(make: Make) -> None:
     assert refused <= AT_MOST * INNOCENT
 
 
+NOTES: dict[str, Make] = {
+    "a house in Colombia, and a telephone": lambda rng: (
+        f"Cra {rng.randint(1, 200)} # {rng.randint(1, 99)}-{rng.randint(1, 99)}, 3{digits(rng, 9)}"
+    ),
+    "the same, in groups": lambda rng: (
+        f"Cl {rng.randint(1, 200)} No. {rng.randint(1, 99)} - {rng.randint(1, 99)} "
+        f"(3{digits(rng, 2)} {digits(rng, 3)} {digits(rng, 4)})"
+    ),
+    "a company in Brazil": lambda rng: (
+        f"CNPJ {digits(rng, 2)}.{digits(rng, 3)}.{digits(rng, 3)}/000{rng.randint(1, 9)}-{digits(rng, 2)}"
+    ),
+    "a person in Brazil, and a telephone": lambda rng: (
+        f"{digits(rng, 3)}.{digits(rng, 3)}.{digits(rng, 3)}-{digits(rng, 2)}, "
+        f"11 9{digits(rng, 4)}-{digits(rng, 4)}"
+    ),
+    "a telephone in Germany": lambda rng: f"Tel. +49 1{digits(rng, 2, '567')} {digits(rng, 8)}",
+    "a taxpayer in Argentina": lambda rng: f"30-{digits(rng, 8)}-{digits(rng, 1)} 1{digits(rng, 9)}",
+}
+
+
+@pytest.mark.parametrize("make", NOTES.values(), ids=NOTES)
+def test_of_innocent_numbers_in_an_address_hardly_one_is_refused(make: Make) -> None:
+    rng = random.Random(13)
+    refused = sum(holds_card_number(make(rng)) for _ in range(INNOCENT))
+    assert refused <= AT_MOST * INNOCENT
+
+
 def test_a_plain_run_of_16_digits_is_still_taken_for_a_card_number_as_often_as_said() -> None:
     rng = random.Random(13)
     refused = sum(identifier_holds_card_number(digits(rng, 16)) for _ in range(INNOCENT))

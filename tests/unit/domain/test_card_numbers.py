@@ -36,6 +36,8 @@ def test_every_network_is_known(number: str) -> None:
         "4242-4242-4242-4242",
         "4242.4242_4242/4242",
         "4242 - 4242 - 4242 - 4242",
+        "+4242 4242 4242 4242",
+        "+49 4242 4242 4242 4242",
         "pay with 4242 4242 4242 4242 please",
         "flat 12, 4242 4242 4242 4242, 12/29",
         "card4242424242424242x",
@@ -73,17 +75,33 @@ def test_other_numbers_are_let_through(value: object) -> None:
     assert not holds_card_number(value)
 
 
+SIGNS = ["", " ", "-", ".", " - ", "/"]
+WORDS = st.text(alphabet=st.characters(categories=["L"]))
+
+
 @given(
     st.sampled_from(sorted(TEST_CARDS.values())),
-    st.lists(st.sampled_from(["", " ", "-", ".", " - "]), min_size=19, max_size=19),
-    st.text(alphabet=st.characters(categories=["L"])),
-    st.text(alphabet=st.characters(categories=["L"])),
+    st.sampled_from(SIGNS).flatmap(lambda sign: st.lists(st.sampled_from(["", sign]), min_size=19)),
+    WORDS,
+    WORDS,
 )
-def test_any_separators_and_any_words_around(
+def test_one_separator_anywhere_and_any_words_around(
     number: str, between: list[str], before: str, after: str
 ) -> None:
     spaced = "".join(digit + gap for digit, gap in zip(number, between, strict=False))
     assert holds_card_number(f"{before} {spaced} {after}".strip())
+
+
+@given(
+    st.sampled_from(sorted(TEST_CARDS.values())),
+    st.lists(st.tuples(st.integers(3, 8), st.sampled_from(SIGNS)), min_size=6),
+)
+def test_any_separators_between_groups_of_three_or_more(number: str, groups: list[tuple[int, str]]) -> None:
+    spaced, rest = "", number
+    for size, sign in groups:
+        end = size if len(rest) >= size + 3 else len(rest)
+        spaced, rest = f"{spaced}{sign if spaced else ''}{rest[:end]}", rest[end:]
+    assert holds_card_number(spaced)
 
 
 def test_nesting_beyond_recursion() -> None:

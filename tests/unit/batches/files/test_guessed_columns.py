@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from order_system.batches.files import first_profile
+from tests.fixtures.documents.order_files import write
+from tests.unit.batches.files.test_guessing import guess
 
 
 def columns(header: str) -> dict[str, Any]:
@@ -102,7 +104,6 @@ def test_a_rate_is_no_amount(header: str, cells: str, read: dict[str, str]) -> N
     [
         ("Nr. domu / House no.", "is it a part of the address?"),
         ("İlçe", "is it a part of the address?"),
-        ("currency_value", "is it a part of what the order costs?"),
         ("Subtotal ($)", "is it a part of what the order costs?"),
         ("Line Type", "does it say that an order is paid, shipped, returned or closed?"),
     ],
@@ -226,3 +227,20 @@ def test_without_a_street_of_the_delivery_the_address_is_no_mixture(delivery: st
 def test_the_recipient_has_the_buyers_street_if_there_is_no_other() -> None:
     found = columns("Buyer Name;Recipient Name;Address;Delivery City")
     assert found == {"customer_name": "Recipient Name", "street": "Address", "city": "Delivery City"}
+
+
+@pytest.mark.parametrize("name", ["Test Mode", "Pre-order", "On Hold", "Backordered", "Fraud Review"])
+def test_what_is_a_test_or_waits_is_a_state_that_a_person_has_to_name(name: str) -> None:
+    states = guess(f"order_id,SKU,{name}\nA-1,MUG,No\nA-2,MUG,Yes\n")["states"]
+    assert [(each["column"], each["run"]) for each in states] == [(name, [])]
+
+
+def test_where_the_rate_is_one_amounts_are_in_the_currency_of_the_order() -> None:
+    """OpenCart's amounts are in the shop's currency, whatever that of the order."""
+    (state,) = guess("order_id,sku,currency_value\n1,MUG,1.00000000\n2,MUG,0.85000000\n")["states"]
+    assert (state["run"], state["leave_out"]) == (["1.00000000"], ["*"])
+
+
+def test_an_ordinal_sign_is_no_letter_of_central_europe(tmp_path: Path) -> None:
+    content = "Nº Pedido;Cliente\n1;José Núñez\n".encode("cp1252")
+    assert '"cp1252"' in first_profile(str(write(tmp_path, content)), [str(tmp_path)])

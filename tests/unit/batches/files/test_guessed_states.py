@@ -255,6 +255,9 @@ def test_a_number_of_pieces_that_are_shipped_refuses_the_order(header: str) -> N
         ("Credit Memo", "CM-12"),
         ("Order type", "Return"),
         ("Delivery", "Click & Collect"),
+        ("Gift Certificate Amount Redeemed", "10.00"),
+        ("Pre-order", "1"),
+        ("currency_value", "0.85000000"),
     ],
 )
 def test_what_is_refunded_in_part_void_or_picked_up_is_left_out(header: str, done: str) -> None:

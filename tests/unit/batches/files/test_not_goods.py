@@ -102,6 +102,8 @@ def test_what_each_row_costs_in_all_and_what_it_has_for_itself_counts(tmp_path: 
         ),
         (["1,Shipping,1,free,,"], "line 3, shipping_fee: must be an amount, such as 29.99"),
         (["1,Shipping,1,,,"], "line 3, shipping_fee: must be an amount, such as 29.99"),
+        (["1,Shipping,1,€5.00,,"], "line 3, shipping_fee: is not in USD, the currency of the order"),
+        (['1,Shipping,,"1,234",,'], "line 3, shipping_fee: may be thousands or decimals; a profile that"),
         (["1,Shipping,0,5.00,,"], "line 3, shipping_fee: must be an amount, such as 29.99"),
         (
             ["1,Shipping discount,1,5.00,,"],

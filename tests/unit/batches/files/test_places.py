@@ -36,6 +36,33 @@ def test_a_state_of_the_us_is_no_country(country: str, postal_code: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("country", "postal_code", "digits"),
+    [
+        ("US", "2134-0001", "five"), ("US", "501", "five"), ("DE", "4.109", "five"), ("PL", "950", "five"),
+        ("NO", "150", "four"), ("AU", "800", "four"), ("ZA", "1", "four"), ("RO", "10011", "six"),
+        ("SG", "18956", "six"), ("JP", "600001", "seven"), ("BR", "1310100", "eight"), ("LT", "1103", "five"),
+    ],
+)  # fmt: skip
+def test_a_postal_code_without_its_first_zeros_is_refused(
+    country: str, postal_code: str, digits: str
+) -> None:
+    problem = told(row(country=country, region="", postal_code=postal_code))
+    assert isinstance(problem, str)
+    assert problem.startswith(f"line 2, postal_code: must have {digits} digits in {country}; export it")
+
+
+@pytest.mark.parametrize(
+    ("country", "postal_code"),
+    [
+        ("PL", "00-950"), ("NO", "0150"), ("JP", "060-0001"), ("BR", "01310-100"), ("LT", "LT-01103"),
+        ("US", "02134-0001"), ("CH", "8001"), ("FO", "100"), ("IS", "101"), ("AU", "0800"), ("DE", "D-04109"),
+    ],
+)  # fmt: skip
+def test_a_whole_postal_code_is_one(country: str, postal_code: str) -> None:
+    assert isinstance(told(row(country=country, region="", postal_code=postal_code)), Order)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"customer_name": "J***n D**"},
@@ -44,6 +71,12 @@ def test_a_state_of_the_us_is_no_country(country: str, postal_code: str) -> None
         {"street": "N/A"},
         {"street": "null"},
         {"street": "-"},
+        {"street": "(blank)"},
+        {"street": "0"},
+        {"city": "0"},
+        {"city": "Null"},
+        {"customer_name": "n/a"},
+        {"customer_name": "undefined"},
         {"city": "P******d"},
     ],
 )
@@ -63,7 +96,7 @@ def test_what_is_hidden_or_filled_up_is_no_address(changes: dict[str, str]) -> N
         {"street": "12 Oak St ** ring twice **"},
         {"city": "Y"},
         {"region": "-"},
-        {"city": "-", "country": "SG"},
+        {"city": "-", "country": "SG", "postal_code": "018956"},
         {"customer_name": "."},
         {"city": "\u6d25"},
         {"country": "CA", "postal_code": "K1A 0B1"},
