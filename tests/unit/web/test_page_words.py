@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from order_system.batches.progress import pace_words
-from order_system.cli.batches.views import progress_table, progress_words
+from order_system.cli.batches.views import progress_view, progress_words
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchStatus
 from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -212,8 +212,8 @@ def test_a_batch_that_had_nothing_to_run_says_so() -> None:
     told = "9 rows read; 7 orders on 9 rows left out: not to be shipped, says the shop"
     assert rows_words(counts) == told
     table = io.StringIO()
-    Console(file=table, width=100).print(progress_table(done))
-    assert "there was no order to run: 7 left out" in table.getvalue()
+    Console(file=table, width=100).print(progress_view(done))
+    assert "there was no order to run: 7 left out, 9 rows" in table.getvalue()
 
 
 def test_an_address_says_nothing_of_what_was_not_chosen() -> None:
