@@ -183,7 +183,8 @@ class SubmissionRef(OfBook):
     order_id: str
     submission: str
     """`first_execution_run_id` of the order's workflow: a reset keeps it, a fresh start does not."""
-    fingerprint: str
+    fingerprint: str = ""
+    """That of its content. Only an opening needs it."""
     batch: str | None = None
     """The workflow ID of the batch that started the order, if one did."""
     accepted_at: datetime | None = None

@@ -189,7 +189,7 @@ class OrderClient(Relatives):
 
     async def in_full(self, order: OrderProgress, known: OrderDetails | None = None) -> OrderDetails:
         """Return the order in full. If no server answers, its contents are the `known`: they never change."""
-        ref = SubmissionRef(order_id=order.order_id, submission=order.submission or "", fingerprint="")
+        ref = SubmissionRef(order_id=order.order_id, submission=order.submission or "")
         runs, journal = TemporalOrderRuns(self._temporal), await self._book.journal(ref)
         attempts, answered = await self._book.history(ref)
         contents = known.contents if known and known.submission == order.submission else None

@@ -1,5 +1,5 @@
-"""Scenario tokens, like the test cards of card gateways: data in a call, and the faults that it then meets, by
-`behaviours.toml`.
+"""Scenario tokens, like the test cards of card gateways: data in a call. `behaviours.toml` says which faults
+the call then meets.
 
 They act even when no random faults are drawn. An undo gets only a key; it finds the token in what the
 gateway stored with the effect."""
