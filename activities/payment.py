@@ -24,7 +24,7 @@ from order_system.domain.ids import Key, split_key
 from order_system.domain.journal import Journal, payment_in
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, RefundReceipt, SubmissionRef
-from order_system.domain.payment_methods import Elsewhere, made_elsewhere, reference_of
+from order_system.domain.payment_methods import reference_of
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.refunds import Refund, RefundRequest, RefundState
 from order_system.domain.steps import Effect
@@ -43,9 +43,6 @@ class PaymentActivities(Effects):
 
         Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
         reference = _made_elsewhere(request.payment_method)
-        only_held = made_elsewhere(request.payment_method) is Elsewhere.AUTHORISED
-        if only_held and not request.captured_on_dispatch:
-            raise PaymentNotConfirmed("an older worker began it: submit it again when none is left")
         answer = await self.open_and_carry_out(
             request,
             Effect.CHARGE,
@@ -134,7 +131,9 @@ class PaymentActivities(Effects):
         """Refuse a payment that also paid an earlier submission, which was undone: some gateways cannot tell.
         `reference` is None if the order is to be charged. Raises PaymentNotConfirmed."""
         for submission in earlier if reference else ():
-            receipt = payment_in(await self.book.journal(_ref(ref.order_id, submission)))
+            receipt = payment_in(
+                await self.book.journal(SubmissionRef(order_id=ref.order_id, submission=submission))
+            )
             if receipt and receipt.captured_elsewhere and receipt.charge_id == reference:
                 raise PaymentNotConfirmed(
                     f"the payment {reference} was that of submission {submission}, which was undone, and so "
@@ -152,7 +151,7 @@ class PaymentActivities(Effects):
     async def give_back(self, charge_key: str) -> RefundReceipt | NotCaptured | None:
         """Refund as `PaymentGateway.refund` does, but void money that is only held. Raises RefundByHand."""
         order_id, submission, _ = split_key(charge_key)
-        ref = _ref(order_id, submission)
+        ref = SubmissionRef(order_id=order_id, submission=submission)
         journal = await self.book.journal(ref)
         if Effect.CAPTURE in journal:
             return await self._void_or_refund(charge_key, journal)
@@ -200,10 +199,6 @@ class PaymentActivities(Effects):
             whose = f'customer: "{name}", e-mail: "{order.customer.email}"'
         money = format_amount(amount, receipt.currency)
         return RefundByHand(f"give back {money} by hand, paid as {receipt.charge_id}; {whose}")
-
-
-def _ref(order_id: str, submission: str) -> SubmissionRef:
-    return SubmissionRef(order_id=order_id, submission=submission, fingerprint="")
 
 
 def _made_elsewhere(payment_method: str) -> str | None:

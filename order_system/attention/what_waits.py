@@ -113,7 +113,7 @@ class WhatWaits:
         said = await self._book.last_words([row.order_id for row in rows])
         found: list[Concern] = []
         for row in rows:
-            ref = SubmissionRef(order_id=row.order_id, submission=row.submission, fingerprint="")
+            ref = SubmissionRef(order_id=row.order_id, submission=row.submission)
             step = stuck_undo(journal := await self._book.journal(ref))
             since = journal[UNDOS[step].effect].fenced_at if step else None
             if since and since < stuck_before:
@@ -260,7 +260,7 @@ def ref_of(concern: Concern, record: SubmissionRecord | None) -> SubmissionRef:
     """Return the book's submission; if the book has none yet, one with the workflow's run ID."""
     if record is not None:
         return record.ref
-    return SubmissionRef(order_id=concern.order_id or "", submission=concern.run_id or "", fingerprint="")
+    return SubmissionRef(order_id=concern.order_id or "", submission=concern.run_id or "")
 
 
 def _told(concern: Concern, record: SubmissionRecord | None, look: _Look) -> Concern:

@@ -1,4 +1,4 @@
-"""What must hold between the book and the world, whatever died on the way. `cures.py` says what to do.
+"""What must hold between the book and the world, whatever died on the way. `cures.toml` says what to do.
 
 Each invariant yields a readable line for every violation: whose it is, under which key, and what is wrong.
 Open submissions are under way, so only what may never happen counts against them. Effects that a person

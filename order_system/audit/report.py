@@ -3,14 +3,15 @@
 It takes the ledger before the statement. The account of a closed submission is final by then. That of an open
 one may move on meanwhile, and nothing that is legal on the way counts as broken."""
 
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Set
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import computed_field
 
 from order_system.audit.accounts import Books, draw_up
-from order_system.audit.cures import CURES
 from order_system.audit.invariants import COMPLETED, INVARIANTS
 from order_system.domain.book import EffectState, Ledger, OrderBook, SubmissionStatus
 from order_system.domain.gateways import Statement, StatementOfAccounts
@@ -19,10 +20,15 @@ from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Effect
 from order_system.domain.wording import Timestamp
+from order_system.infra.process import STARTER
 
 Listed = TypeVar("Listed", bound="UnsettledEffect")
 Submission = tuple[str, str]
 """Order ID, submission."""
+
+_TEXTS: dict[str, str] = tomllib.loads(Path(__file__).with_name("cures.toml").read_text("utf-8"))
+CURES = {name: cure.replace("starter.py", STARTER) for name, cure in _TEXTS.items()}
+"""What a person should do about a violation of each invariant, by the invariant's name."""
 
 
 class Check(Wire):

@@ -59,15 +59,6 @@ class Address(Wire):
     """ISO 3166-1 alpha-2."""
 
 
-def impersonal(words: str, *told: Customer | Address | str) -> str:
-    """Return the words of a gateway without the texts of `told`, a customer's data, in whatever case."""
-    texts = [text for each in told for text in ([each] if isinstance(each, str) else dict(each).values())]
-    for text in sorted(texts, key=len, reverse=True):
-        if len(text) > len("DE"):  # codes of countries and regions are ordinary words, too
-            words = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "[redacted]", words, flags=re.IGNORECASE)
-    return words
-
-
 class OrderLine(Wire):
     sku: str
     quantity: int
@@ -157,8 +148,13 @@ class Order(Handling):
         return lines + self.shipping_fee + self.tax - self.discount
 
     def impersonal(self, words: str) -> str:
-        """Return words that may leave the order as a reason: book, lists and events keep nothing personal."""
-        return impersonal(words, self.customer, self.shipping_address, self.payment_method)
+        """Return the words of a gateway without the customer's data, in whatever case, as they may leave the
+        order as a reason: book, lists and events keep nothing personal."""
+        texts = {**dict(self.customer), **dict(self.shipping_address), "payment": self.payment_method}
+        for text in sorted(texts.values(), key=len, reverse=True):
+            if len(text) > len("DE"):  # codes of countries and regions are ordinary words, too
+                words = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "[redacted]", words, flags=re.IGNORECASE)
+        return words
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the content: what is ordered, not how it is carried out. Defaults are left
@@ -187,7 +183,8 @@ class SubmissionRef(OfBook):
     order_id: str
     submission: str
     """`first_execution_run_id` of the order's workflow: a reset keeps it, a fresh start does not."""
-    fingerprint: str
+    fingerprint: str = ""
+    """That of its content. Only an opening needs it."""
     batch: str | None = None
     """The workflow ID of the batch that started the order, if one did."""
     accepted_at: datetime | None = None

@@ -9,13 +9,14 @@ Only one page is held in memory."""
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from temporalio.client import Client
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import ids
 from order_system.domain.batch import Fate
-from order_system.domain.errors import InvalidUsage, UnknownBatch, UnknownOrder, UnknownWorkflow
+from order_system.domain.errors import UnknownBatch, UnknownOrder, UnknownWorkflow
 from order_system.domain.listing import PAGE_ROWS_LIMIT, LineStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import StepState
@@ -32,19 +33,8 @@ from workflows.registry import CHILDREN
 _STATES = {LineStatus.FULFILLED: WorkflowState.COMPLETED, LineStatus.NEEDS_ATTENTION: WorkflowState.RUNNING}
 """The state of an order's workflow by the order's status, where the two have different names."""
 
-_STATES_CALLED = {each.value: each for each in WorkflowState} | {
-    "fulfilled": WorkflowState.COMPLETED,
-    "canceled": WorkflowState.CANCELED,
-}
-
-
-def state_called(word: str) -> WorkflowState:
-    """Return the state that a person's word means. Raises InvalidUsage."""
-    name = word.strip().lower().replace("-", "_").replace(" ", "_")
-    if (found := _STATES_CALLED.get(name)) is None:
-        words = ", ".join([*WorkflowState, "fulfilled"])
-        raise InvalidUsage(f"{word[:40]!r} is no state of a workflow; there are: {words}")
-    return found
+ChildStatus = Literal["running", "completed", "fulfilled", "failed", "cancelled", "terminated", "timed_out"]
+"""The states of workflows, in people's words: an order that has completed is fulfilled."""
 
 
 class StartedBy(StrEnum):
@@ -81,16 +71,13 @@ class Relatives:
         self._task_queue = task_queue
         self._status = OrderStatusReader(temporal, book)
 
-    async def children(self, parent_id: str, status: str | None = None) -> AsyncGenerator[Child]:
+    async def children(self, parent_id: str, status: ChildStatus | None = None) -> AsyncGenerator[Child]:
         """Yield what the workflow `order-<ORDER_ID>` or `batch-<NAME>` has started, one after another.
 
-        `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
-        terminated, timed_out. An order has the steps of its newest start. A batch has its orders as they
-        stand now, including skipped ones. Visibility is eventually consistent: changes of the last moments
-        may not show yet.
-
-        Raises UnknownWorkflow, and InvalidUsage for an unknown status."""
-        state = None if status is None else state_called(status)
+        An order has the steps of its newest start. A batch has its orders as they stand now, including
+        skipped ones. Visibility is eventually consistent: changes of the last moments may not show yet.
+        Raises UnknownWorkflow."""
+        state = WorkflowState.COMPLETED if status == "fulfilled" else status and WorkflowState(status)
         name, order_id = ids.batch_name(parent_id), ids.order_of_workflow(parent_id)
         if name != parent_id:
             found = self._orders_of_batch(name)

@@ -15,7 +15,7 @@ from order_system.cli.tables import FittingTable
 from order_system.cli.views import status_text
 from order_system.domain.wording import time_between
 from order_system.infra.temporal.executions import WorkflowState
-from order_system.orders.relatives import Child, StartedBy
+from order_system.orders.relatives import Child, ChildStatus, StartedBy
 
 MAX_SHOWN = 200
 """The most children in the table for people; `--json` has them all."""
@@ -25,9 +25,7 @@ async def children(
     parent: Annotated[str, Parameter(help="A workflow ID: order-ORDER-001, batch-orders.")],
     /,
     *,
-    status: Annotated[
-        str | None, Parameter(help="Only those in this state, e.g. failed, running, fulfilled.")
-    ] = None,
+    status: Annotated[ChildStatus | None, Parameter(help="Only those in this state.")] = None,
     embedded: Embedded = False,
     screen: Screen = PEOPLE,
 ) -> int:

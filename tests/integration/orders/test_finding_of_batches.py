@@ -114,7 +114,7 @@ async def test_an_order_that_timed_out_is_told_apart_from_one_that_was_terminate
         await shop.handle(lost).terminate()
         await shop.ended(shop.handle(late))
         for _ in ("open in the book", "and settled"):
-            await eventually_has(shop, f"batch-{name}", 1, "timed out")
+            await eventually_has(shop, f"batch-{name}", 1, "timed_out")
             await eventually_has(shop, f"batch-{name}", 1, "terminated")
             [timed_out] = await children(shop, f"batch-{name}", "timed_out")
             [terminated] = await children(shop, f"batch-{name}", "terminated")

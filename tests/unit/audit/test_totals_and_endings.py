@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from order_system.audit.cures import CURES
 from order_system.audit.invariants import INVARIANTS
-from order_system.audit.report import audit
+from order_system.audit.report import CURES, audit
 from order_system.domain.book import EffectState, Ledger, SubmissionStatus
 from order_system.domain.gateways import (
     ChargeEntry,

@@ -7,7 +7,6 @@ from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.steps import Step
-from order_system.gateways.simulated import behaviours
 from order_system.gateways.simulated.behaviours import (
     BEHAVIOURS,
     MADE_UP,
@@ -71,4 +70,5 @@ def test_a_fault_strikes_on_its_calls_only() -> None:
 
 def test_for_a_while_is_shorter_than_a_step_and_the_other_longer() -> None:
     attempts = policy.DEMO_PATIENCE[Step.PAYMENT]
-    assert len(behaviours.FOR_A_WHILE) < attempts < len(behaviours.LONGER_THAN_A_STEP)
+    [for_a_while], [longer] = BEHAVIOURS["pm_gateway_down_for_a_while"], BEHAVIOURS["COMMIT-DOWN"]
+    assert (for_a_while.first or 0) < attempts < (longer.first or 0)

@@ -32,7 +32,7 @@ async def test_it_is_refused_in_the_task_that_tries_again() -> None:
         return answers()
 
     played = MagicMock(info=lambda: info, now=lambda: BEGAN + timedelta(hours=1), start_activity_method=tries)
-    ref = SubmissionRef(order_id="A", submission="first", fingerprint="")
+    ref = SubmissionRef(order_id="A", submission="first")
     with patch("workflows.refund.workflow", played):
         refund: Any = RefundWorkflow(RefundRequest(submission=ref, refund=ASKED))
 
