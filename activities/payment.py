@@ -24,7 +24,7 @@ from order_system.domain.ids import Key, split_key
 from order_system.domain.journal import Journal, payment_in
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, RefundReceipt, SubmissionRef
-from order_system.domain.payment_methods import reference_of
+from order_system.domain.payment_methods import Elsewhere, made_elsewhere, reference_of
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.refunds import Refund, RefundRequest, RefundState
 from order_system.domain.steps import Effect
@@ -43,6 +43,9 @@ class PaymentActivities(Effects):
 
         Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
         reference = _made_elsewhere(request.payment_method)
+        only_held = made_elsewhere(request.payment_method) is Elsewhere.AUTHORISED
+        if only_held and not request.captured_on_dispatch:
+            raise PaymentNotConfirmed("an older worker began it: submit it again when none is left")
         answer = await self.open_and_carry_out(
             request,
             Effect.CHARGE,

@@ -164,8 +164,12 @@ class Entries:
         }
         _NEW_SUBMISSION.changes(self._tx, row)
         if opening and opening.captured_on_dispatch:
-            self.write(Effect.CAPTURE, None, state=EffectState.CLAIMED)
+            self.await_capture()
         _NO_MORE_ACCEPTED.changes(self._tx, self._key)
+
+    def await_capture(self) -> None:
+        if not journal_of(self._tx, self._ref).keys() & {Effect.CHARGE, Effect.CAPTURE}:
+            self.write(Effect.CAPTURE, None, state=EffectState.CLAIMED)
 
     def close_submission(
         self, status: SubmissionStatus, at: datetime, cause: UndoCause | None = None, *, notice_is_owed: bool

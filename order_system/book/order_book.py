@@ -128,6 +128,8 @@ class SqlOrderBook(
                 return _give_way(tx, ref, other, here)
         entries, known = Entries(tx, ref), earlier.issuperset(others)
         if submission is not None and (known or effect in reading.journal_of(tx, ref)):
+            if opening.captured_on_dispatch:
+                entries.await_capture()  # an older worker, which knows no captures, may have opened it
             return entries.claim(effect, attempt, submission)
         if not known:
             return frozenset(others)

@@ -10,12 +10,13 @@ from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from order_system.domain.answers import AnsweredAs, AnswerRecord
 from order_system.domain.book import EffectState
-from order_system.domain.errors import AnswerLost, CannotHold, Fenced
+from order_system.domain.errors import AnswerLost, CannotHold, Fenced, PaymentNotConfirmed
 from order_system.domain.journal import payment_in
 from order_system.domain.messages import (
     HandledUndo,
     NoticeKind,
     NotificationRequest,
+    Opening,
     StepRequest,
     UndoResult,
 )
@@ -150,6 +151,27 @@ async def test_a_gateway_that_cannot_hold_says_so_once(
         await run_activity(payment.charge, payment_request(an_order(**changes)))
 
 
+# --- beside workers of an older version, which know of no capture -----------------------------------
+
+
+async def test_what_an_older_worker_has_opened_waits_for_its_capture_too(parts: Parts) -> None:
+    """In the parallel flow: its inventory came first, and its shipping asks for no capture."""
+    order = an_order(capture=Capture.ON_DISPATCH)
+    opening = Opening(total=order.total, currency=order.currency)
+    beside = inventory_request(order).model_copy(update={"opening": opening})
+    await run_activity(parts.inventory.reserve, beside)
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.shipping.buy_label, shipping_request(order))
+    with pytest.raises(Fenced, match="its money was not captured yet"):
+        await run_activity(parts.shipping.dispatch, shipping_request(order))
+
+    request = undo_request(order)
+    await run_activity(parts.shipping.void_shipment, request)
+    await run_activity(parts.inventory.release, request)
+    assert (await run_activity(parts.payment.refund, request)).detail == AUTHORISATION_VOIDED
+    assert (await parts.audit()).clean
+
+
 async def test_a_notice_tells_that_nothing_was_charged_though_no_answer_came(parts: Parts) -> None:
     order, mailer = an_order(capture=Capture.ON_DISPATCH), AsyncMock()
     parts.stage.fail("after authorise", lambda: AnswerLost("no answer"))
@@ -165,3 +187,11 @@ async def test_a_notice_tells_that_nothing_was_charged_though_no_answer_came(par
     await run_activity(NotificationActivities(parts.book, mailer).notify, request)
     details = mailer.send_details.await_args.kwargs["details"]
     assert (details.payment, details.voided) == (None, True)
+
+
+async def test_what_is_only_authorised_is_never_taken_at_its_word(parts: Parts) -> None:
+    """An older workflow does not say that it is to be captured later."""
+    order = an_order(payment_method="authorised:pi_1")
+    request = payment_request(order).model_copy(update={"captured_on_dispatch": False})
+    with pytest.raises(PaymentNotConfirmed, match="submit it again"):
+        await run_activity(parts.payment.charge, request)
