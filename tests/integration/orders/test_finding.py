@@ -78,7 +78,7 @@ async def test_what_nobody_knows_is_told_and_nothing_runs_out_of_its_quotes(shop
             await children(shop, name)
         with pytest.raises(UnknownWorkflow, match="there is no workflow"):
             await shop.client.parent(name)
-    with pytest.raises(InvalidUsage, match="Choose from.*running.*fulfilled"):
+    with pytest.raises(InvalidUsage, match=r"Choose from.*running.*fulfilled"):
         await run_command(["children", "order-NOBODY", "--status", "lost"])
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable
+from copy import copy
 from datetime import timedelta
 from unittest.mock import AsyncMock
 from urllib.parse import parse_qsl, urlsplit
@@ -158,7 +159,7 @@ async def test_the_numbers_by_status_are_those_of_the_list_below_them(
         await operator.post("/batches/run", data={**form, "window": "1"})
         await shows(operator, "/batches/pages-numbers", "needs attention 1")
         with monkeypatch.context() as earlier:  # the progress was asked just before the order began to wait
-            earlier.setattr(BatchClient, "_answered_since", AsyncMock(side_effect=lambda told: told))
+            earlier.setattr(BatchClient, "_answered_since", AsyncMock(side_effect=copy))
             running = seen(await operator.get("/batches/pages-numbers"))
         waiting = seen(await operator.get("/batches/pages-numbers?status=needs_attention"))
         listed = await operator.get("/batches")
