@@ -2,12 +2,12 @@
 gateway's ID of a charge, an amount, or a customer's e-mail. Orders that fit any of these are found."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from unicodedata import category, normalize
 
 from order_system.domain.ids import is_order_id, order_of_workflow
 from order_system.domain.money import InvalidAmount, circulating_currencies, parse_amount
@@ -53,7 +53,7 @@ def meanings_of(text: str) -> tuple[Meaning, ...]:
 
 def normal_email(email: str) -> str:
     """Return one form for all the ways to write an address, whatever its case and the blanks around it."""
-    return unicodedata.normalize("NFC", email.strip()).casefold()
+    return normalize("NFC", email.strip()).casefold()
 
 
 def _meanings(text: str) -> Iterator[Meaning]:
@@ -63,7 +63,8 @@ def _meanings(text: str) -> Iterator[Meaning]:
         yield Meaning(Kind.ORDER_ID, order_id)
     yield Meaning(Kind.TRACKING_NUMBER, text)
     yield Meaning(Kind.CHARGE_ID, text)
-    if found := _AMOUNT.fullmatch(text):
+    # A sign such as `$` is that of many currencies: it chooses none.
+    if found := _AMOUNT.fullmatch("".join(each for each in text if category(each) != "Sc").strip()):
         yield from _amounts(found["amount"].replace(",", ""), found["before"] or found["after"])
 
 

@@ -24,6 +24,8 @@ def said_exactly(text: str) -> set[tuple[Kind, str | int]]:
         ("1Z 999 AA", set()),
         ("1059.97 usd", {(Kind.AMOUNT, 105997)}),
         ("1,059.97 USD", {(Kind.AMOUNT, 105997)}),
+        ("$1,059.97", {each for each in told("1059.97") if each[0] is Kind.AMOUNT}),
+        ("300 ¥", {each for each in told("300") if each[0] is Kind.AMOUNT}),
         ("59,97 USD", set()),
         ("JPY 300", {(Kind.AMOUNT, 300)}),
         ("300.00 JPY", set()),
