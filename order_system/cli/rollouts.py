@@ -72,7 +72,7 @@ def _view(verdict: Verdict) -> Group:
         *(f"    {which}: {why}" for which, why in verdict.does_not_replay.items()),
         f"{len(verdict.audit_violations)} violations in the audit",
         *(f"    {violation}" for violation in verdict.audit_violations),
-        f"{verdict.stuck_on_a_bug} workflows of this build are stuck, on a bug or on a key that their worker lacks",
+        f"{verdict.stuck_on_a_bug} workflows of this build are stuck, on a bug or for lack of a key",
         f"{ours} orders of this build failed, {others} of others: {verdict.canary}",
         f"{verdict.version or 'this build'} {'may go on' if verdict.passed else 'may NOT go on'}",
     )
