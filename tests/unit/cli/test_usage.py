@@ -94,6 +94,18 @@ def test_a_worker_is_started_as_the_command_was(tmp_path: Path, program: str, to
     assert said.strip() == told.format(python=python)
 
 
+async def test_a_setting_that_a_gateway_needs_is_told_apart_without_colours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORDER_CARRIER", "http")
+    await run_command(["gateways"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("│")[2].strip() for line in lines if " ORDER_CARRIER_" in line] == [
+        "missing",
+        "not set",
+    ]
+
+
 def test_ctrl_c_is_as_quiet_while_the_interpreter_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: str) -> SimpleNamespace:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as a closed event loop leaves it
