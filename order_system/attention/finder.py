@@ -17,13 +17,7 @@ from itertools import chain
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 
 from order_system.attention import stuck
-from order_system.attention.concerns import (
-    Concern,
-    ConcernKind,
-    about_all,
-    about_batch,
-    concerns_of,
-)
+from order_system.attention.concerns import Concern, ConcernKind, about_all, about_batch, concerns_of
 from order_system.attention.stuck import waiting_order
 from order_system.domain import policy as domain_policy
 from order_system.domain.errors import KeyTrouble
