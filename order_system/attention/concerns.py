@@ -19,7 +19,7 @@ from order_system.domain.order import Customer, Order, Wire
 from order_system.domain.progress import AttemptMade, OrderProgress, UndoState
 from order_system.domain.steps import PIVOT, Step
 from order_system.domain.wording import Timestamp
-from order_system.infra.process import STARTER
+from order_system.infra.process import STARTER, WORKER
 from order_system.infra.redaction import clean_text
 from order_system.orders.details import Receipt
 from order_system.reconciliation.client import Asleep
@@ -187,7 +187,7 @@ def about_schedule(asleep: Asleep, namespace: str) -> Concern:
     toggle = f"temporal schedule toggle --namespace {shlex.quote(namespace)}"
     commands = {
         "paused": f'{toggle} --schedule-id {asleep.schedule_id} --unpause --reason "..."',
-        "no worker": "python worker.py",
+        "no worker": WORKER,
         "fails": f"{STARTER} reconcile",
     }
     return about_all(
@@ -202,7 +202,7 @@ def about_schedule(asleep: Asleep, namespace: str) -> Concern:
 def about_all(kind: ConcernKind, reason: str, **more: Any) -> Concern:
     """Return a concern, with `more` of its fields. Without any it is about what stops many workflows, such as
     the order book or missing workers."""
-    commands = ("python worker.py",) if kind is ConcernKind.NO_WORKER else ()
+    commands = (WORKER,) if kind is ConcernKind.NO_WORKER else ()
     told: dict[str, Any] = {"workflow_id": "", "commands": commands, "cure": _CURES.get(kind), **more}
     return Concern(kind=kind, reason=reason, **told)
 

@@ -16,13 +16,7 @@ from itertools import chain
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 
 from order_system.attention import stuck
-from order_system.attention.concerns import (
-    Concern,
-    ConcernKind,
-    about_all,
-    about_batch,
-    concerns_of,
-)
+from order_system.attention.concerns import Concern, ConcernKind, about_all, about_batch, concerns_of
 from order_system.attention.stuck import waiting_order
 from order_system.domain import policy as domain_policy
 from order_system.domain.errors import KeyTrouble
@@ -32,6 +26,7 @@ from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.webhooks import UNDELIVERED
 from order_system.domain.wording import so_many
 from order_system.infra import policy
+from order_system.infra.process import WORKER
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.deployment import describe_deployment, in_full, is_on
 from order_system.infra.temporal.executions import describe, memo_of
@@ -142,7 +137,7 @@ class AttentionFinder:
             if not served[queue]:
                 reason = f"it is on the task queue {queue}, from which nobody takes work"
                 waiting = waiting_order(execution, execution.start_time)
-                cure = f"start a worker there: ORDER_TASK_QUEUE={queue} python worker.py"
+                cure = f"start a worker there: ORDER_TASK_QUEUE={queue} {WORKER}"
                 yield waiting.concern(ConcernKind.NO_WORKER, reason, cure=cure)
 
     def _where(self, *conditions: str) -> str:

@@ -85,6 +85,6 @@ def _table(ports: list[dict[str, Any]]) -> FittingTable:
         there_are = [", ".join(port["there_are"]), *map(": ".join, port["to_install"].items())]
         table.add_row(port["setting"], name, Text("\n".join(there_are)))
         for need in port["needs"]:
-            missing = Text("not set", style="bold red" if need["required"] else "dim")
-            table.add_row(f"  {need['setting']}", need["value"] or missing, Text(need["takes"], style="dim"))
+            unset = Text("missing", style="bold red") if need["required"] else Text("not set", style="dim")
+            table.add_row(f"  {need['setting']}", need["value"] or unset, Text(need["takes"], style="dim"))
     return table

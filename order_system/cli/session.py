@@ -25,6 +25,7 @@ from order_system.infra import policy
 from order_system.infra.changes import CHANGES
 from order_system.infra.links import UiLinks
 from order_system.infra.logs import configure_logging, log_file
+from order_system.infra.process import WORKER
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.telemetry.process import SHORT, TELEMETRY
 from order_system.infra.temporal.connection import CURE, answers, connect, outlasting, reaching_server
@@ -111,7 +112,7 @@ class Session:
 _WAITS = f"waiting for it, for up to {policy.SERVER_AWAY.total_seconds():g} s"
 _SILENCES = {
     "server": (f"the Temporal server does not answer; {_WAITS}", "the Temporal server answers again"),
-    "worker": ("no worker takes work, so nothing goes on: start python worker.py", "a worker is at work"),
+    "worker": (f"no worker takes work, so nothing goes on: start {WORKER}", "a worker is at work"),
 }
 
 

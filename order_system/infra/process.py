@@ -26,6 +26,7 @@ PROGRAM = "order-system" if Path(sys.argv[0]).name == "order-system" else "start
 _TYPED = sys.orig_argv[0] if sys.orig_argv[1:2] == [PROGRAM] and sys.orig_argv[0][:1] != "/" else "python"
 STARTER = PROGRAM if PROGRAM == "order-system" else f"{_TYPED} {PROGRAM}"
 """What people type to run it, for messages to copy from: `.venv/bin/python starter.py` if that was typed."""
+WORKER = "python -m worker" if PROGRAM == "order-system" else f"{_TYPED} worker.py"
 
 
 def load_extra(module: str, extra: str, because: str) -> ModuleType:

@@ -13,7 +13,7 @@ from order_system.domain.progress import OrderProgress, StepProgress, StepState,
 from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import AUTHORISATION_VOIDED, STEPS, UNDOS, Effect, Step
 
-NOT_SETTLED = "terminated before it could finish; the reconciler settles it, or its next submission"
+NOT_SETTLED = "ended from outside, unfinished; the reconciler settles it, or its next submission"
 """The reason of an order that is open in the book, and whose workflow has ended or is gone."""
 
 NO_SERVER = "the server does not answer; this is what the book knows"

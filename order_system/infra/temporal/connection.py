@@ -23,6 +23,7 @@ from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerAway, ServerUnreachable
 from order_system.infra import policy
+from order_system.infra.process import WORKER
 from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.temporal.conversion import converter
 
@@ -195,7 +196,8 @@ async def reaching_server() -> AsyncGenerator[None]:
         if is_about_the_namespace(error):
             raise no_such_namespace(error) from error
         # Only a new server, or one that was restarted without its data, lacks search attributes.
-        cure = "; a worker registers it: python worker.py" if "search attribute" in error.message else ""
+        lacks = "search attribute" in error.message
+        cure = f"; a worker registers it as it starts: {WORKER}" if lacks else ""
         raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error
     except RuntimeError as failure:
         if _NEVER_CONNECTED not in str(failure):

@@ -51,13 +51,7 @@ class _Visit:
         return address(quote(str(self.request.scope["path"])), kept)
 
     async def page(
-        self,
-        template: str,
-        *,
-        place: str = "",
-        code: int = HTTPStatus.OK,
-        calm: bool = False,
-        **context: Any,
+        self, template: str, *, place: str = "", code: int = HTTPStatus.OK, calm: bool = False, **context: Any
     ) -> Response:
         """Draw the page. On a `calm` page nothing changes soon, so it is renewed less often."""
         text = TEMPLATES.get_template(template).render(

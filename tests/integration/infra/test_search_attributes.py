@@ -120,7 +120,7 @@ async def test_a_server_that_does_not_know_them_refuses_orders_with_the_cure_and
 ) -> None:
     async with server_that_knows({}, tmp_path) as server:
         client = await connect(server.address)
-        with pytest.raises(OrderSystemError, match=r"a worker registers it: python worker\.py"):
+        with pytest.raises(OrderSystemError, match=r"a worker registers it as it starts: python worker\.py"):
             await Shop(sqlite_database, client).client.submit(an_order())
         await asyncio.gather(register_search_attributes(client), register_search_attributes(client))
         await register_search_attributes(client)

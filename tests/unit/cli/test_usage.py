@@ -83,6 +83,29 @@ def test_another_python_than_ours_is_told_in_one_line(program: str, missing: str
     )
 
 
+@pytest.mark.parametrize(
+    ("program", "told"), [("order-system", "python -m worker"), ("starter.py", "{python} worker.py")]
+)
+def test_a_worker_is_started_as_the_command_was(tmp_path: Path, program: str, told: str) -> None:
+    (tmp_path / program).write_text("from order_system.infra.process import WORKER\nprint(WORKER)")
+    python = os.path.relpath(sys.executable, tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.check_output([python, program], cwd=tmp_path, env=environment, text=True)
+    assert said.strip() == told.format(python=python)
+
+
+async def test_a_setting_that_a_gateway_needs_is_told_apart_without_colours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORDER_CARRIER", "http")
+    await run_command(["gateways"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("│")[2].strip() for line in lines if " ORDER_CARRIER_" in line] == [
+        "missing",
+        "not set",
+    ]
+
+
 def test_ctrl_c_is_as_quiet_while_the_interpreter_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: str) -> SimpleNamespace:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as a closed event loop leaves it

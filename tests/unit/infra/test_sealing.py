@@ -1,6 +1,7 @@
 """The key ring, and what is sealed by it."""
 
 import os
+import sys
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
+from temporalio.exceptions import ApplicationError
 
 from order_system.domain.errors import InvalidSettings, KeyTrouble
 from order_system.infra.environment import load_own_settings
@@ -89,8 +91,6 @@ async def test_a_key_can_be_handed_out_before_its_time() -> None:
 
 
 async def test_a_plug_in_that_fails_never_fails_a_workflow() -> None:
-    from temporalio.exceptions import ApplicationError
-
     class Away:
         async def newest(self) -> tuple[str, bytes]:
             raise ApplicationError("the KMS is away", non_retryable=True)
@@ -214,7 +214,7 @@ async def test_a_ring_that_is_not_there_is_told(
 
 async def test_without_the_extra_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDER_KEYS", a_key("one"))
-    monkeypatch.setitem(__import__("sys").modules, "order_system.infra.sealing.codec", None)
+    monkeypatch.setitem(sys.modules, "order_system.infra.sealing.codec", None)
 
     with pytest.raises(InvalidSettings, match=r"pip install -e '\.\[crypto\]'"):
         await connect("127.0.0.1:1")
