@@ -37,6 +37,7 @@ class ConcernKind(StrEnum):
     ABANDONED = "abandoned"
     NOTICE_OWED = "customer not told"
     RETRIED = "retried again and again"
+    BATCH_ORDERS = "orders need attention"
     BATCH_FAILED = "batch failed"
     NO_WORKER = "no worker"
     NO_WORKER_OF_VERSION = "no worker of a version"

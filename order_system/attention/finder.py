@@ -8,6 +8,7 @@ The cost: eight searches, a count, another for each version of the workers, some
 and two or three calls for each workflow found, a few workflows at a time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -68,6 +69,7 @@ class AttentionFinder:
     _unanswered: int = 0
     _told: set[str] = field(default_factory=set[str])
     """The IDs of orders that are already listed."""
+    _orders_of_batches: Counter[str] = field(default_factory=Counter[str])
 
     async def concerns(self) -> AsyncGenerator[Concern]:
         open_ones = await self.temporal.count_workflows(self._where(RUNNING), rpc_timeout=policy.RPC)
@@ -105,6 +107,9 @@ class AttentionFinder:
         ):
             async for concern in self._looked_at(query, look):
                 yield concern
+        for name, orders in sorted(self._orders_of_batches.items()):
+            reason = so_many(orders, "order of it", "orders of it")
+            yield about_batch(ConcernKind.BATCH_ORDERS, name, reason)
 
     async def _on_deserted_versions(self) -> AsyncGenerator[Concern]:
         """Yield a concern for each version with open workflows and no worker. A pinned workflow needs a
@@ -182,6 +187,7 @@ class AttentionFinder:
             concerns = list(stuck.order_by_server(described, progress))
         if concerns:  # without any, the server's list is older than the order's own status
             self._told.add(waiting.order_id)
+            self._orders_of_batches.update([waiting.batch] if waiting.batch else [])
         return concerns
 
     async def _slow_order(self, execution: WorkflowExecution) -> Sequence[Concern]:

@@ -1,6 +1,7 @@
 """How the program ends: always with an exit code and one clear line for people, never with a traceback."""
 
 import asyncio
+import codecs
 import errno
 import logging
 import os
@@ -19,6 +20,9 @@ from order_system.infra.process import PROGRAM
 SIGNALLED = 128
 """This plus a signal's number is the exit code of a program that the signal stopped."""
 
+_MARKS = {"✓": "+", "✗": "x", "·": "-", "▸": ">", "↩": "<-", "…": "."}
+"""For a terminal without UTF-8."""
+
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
@@ -29,8 +33,7 @@ Command = Callable[[], Coroutine[Any, Any, int]]
 def run_to_exit_code(command: Command) -> int:
     """Run the command. Ctrl-C and SIGTERM cancel it, so that it closes all that it has opened."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a `?` stands for what a terminal without UTF-8 cannot show
-            stream.reconfigure(errors="replace")
+        never_fails_to_encode(stream)
     received: list[int] = []
     try:
         return asyncio.run(_cancelled_by_signals(command, received))
@@ -53,6 +56,18 @@ def run_to_exit_code(command: Command) -> int:
             message = f"not all could be written: {bug.strerror}"
     print(f"{PROGRAM}: {message}", file=sys.stderr)  # noqa: T201 - for people, beside the log
     return code
+
+
+def never_fails_to_encode(stream: object) -> None:
+    """Have the stream write other marks, and else a `?`, where it cannot encode a character."""
+
+    def replaced(failure: Any) -> tuple[str, int]:
+        unknown = failure.object[failure.start : failure.end]
+        return "".join(_MARKS.get(each, "?") for each in unknown), failure.end
+
+    codecs.register_error(PROGRAM, replaced)
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors=PROGRAM)
 
 
 async def _cancelled_by_signals(command: Command, received: list[int]) -> int:

@@ -1,4 +1,4 @@
-"""Shows people orders that run: trees on a terminal, elsewhere a line for each step. And their results.
+"""Shows people orders that run: trees on a terminal, elsewhere a line for each change. And their results.
 
 This only renders order documents. A customer's name and address are never shown."""
 
@@ -68,11 +68,10 @@ def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tr
 
 def headline(order: OrderProgress, now: datetime) -> Text:
     """Show the order in one line: why it fails, or else where it is."""
-    return _name_and_status(order, now).append(f"  {_at(order)}", style="dim")
-
-
-def _at(order: OrderProgress) -> str:
-    return cause(order) or ", ".join(step.step for step in order.children if step.status is StepState.RUNNING)
+    line = _name_and_status(order, now)
+    at = [step.step for step in order.children if step.status is StepState.RUNNING]
+    line.append(f"  {cause(order) or ', '.join(at)}", style="dim")
+    return line
 
 
 def _name_and_status(order: OrderProgress, now: datetime) -> Text:
@@ -156,9 +155,31 @@ def counts(orders: Sequence[OrderProgress]) -> Text:
 # --- where there is no terminal -------------------------------------------------------------------
 
 
-def has_changed(before: OrderProgress | None, after: OrderProgress) -> bool:
-    """Whether the headline is another, but for the time."""
-    return before is None or (before.status_words, _at(before)) != (after.status_words, _at(after))
+def changes(before: OrderProgress | None, after: OrderProgress) -> Iterator[str]:
+    name = after.order_id
+    steps = {step.step: step for step in before.children} if before else {}
+    for step in after.children:
+        earlier = steps.get(step.step)
+        if step.status in (StepState.PENDING, StepState.SKIPPED):
+            continue
+        if earlier and (earlier.status, earlier.attempts or 1) == (step.status, step.attempts or 1):
+            continue
+        tries = f", attempt {step.attempts}" if step.attempts and step.attempts > 1 else ""
+        time = f" in {in_time(step.duration_ms)}" if step.duration_ms is not None else ""
+        why = f": {step.reason}" if step.reason else ""
+        yield f"{name} {step.step} {step.status.replace('_', ' ')}{time}{tries}{why}"
+    undos = {undo.step: undo.status for undo in before.undos} if before else {}
+    for undo in after.undos:
+        if undos.get(undo.step) is not undo.status:
+            yield f"{name} undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
+    for answer in after.answers[len(before.answers) if before else 0 :]:
+        yield f"{name} answered: {answer}"
+    if after.held_until and (before is None or before.held_until is None):
+        yield f"{name} held until {after.held_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if after.note and (before is None or before.note != after.note):
+        yield f"{name} note: {after.note}"
+    if before is None or before.status is not after.status:
+        yield f"{name} {after.status.replace('_', ' ')}{f': {cause(after)}' if after.reason else ''}"
 
 
 # --- the results of orders, in full or in a table -------------------------------------------------

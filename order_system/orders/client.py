@@ -19,7 +19,7 @@ from order_system.domain import policy as domain_policy
 from order_system.domain import search_attributes
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
-from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_workflow_id
+from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_id_in, order_workflow_id
 from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import NOT_SAID, Handling, Order, SubmissionRef
@@ -27,6 +27,7 @@ from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.changes import noted
 from order_system.infra.links import ProviderLinks
+from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import (
     check_answers,
     if_it_answers_soon,
@@ -271,6 +272,17 @@ class OrderClient(Relatives):
         async for documents in self.watch([order_id], lambda order: _rests(order) and not order.held_until):
             after = documents[order_id]
         return _CANCEL_ANSWERS.get(after.status, CancelAnswer.UNDONE), after
+
+    async def known_order_ids(self, prefix: str) -> set[str]:
+        """Return the IDs that start with `prefix`, of the orders in the book or on the server."""
+        known = set(await self._book.order_ids(prefix))
+        start = visibility.quoted(order_workflow_id(prefix))
+        async with reaching_server():
+            async for execution in self._temporal.list_workflows(
+                f"WorkflowId STARTS_WITH {start}", rpc_timeout=policy.RPC
+            ):
+                known.add(order_id_in(execution.id))
+        return known
 
     async def find_existing(self, order_ids: Sequence[str]) -> dict[str, SubmissionStatus]:
         """Return the status of those orders that the book knows. A look-up that fails raises what the

@@ -26,7 +26,7 @@ from order_system.cli.batches.views import (
     plan_document,
     plan_view,
     problems_in_words,
-    progress_view,
+    progress_table,
     read_plan,
     write_outcome,
 )
@@ -154,7 +154,7 @@ async def status(
         progress = await session.batches.progress(name)
         if watch and progress.status not in ENDED:
             progress = await followed(session, name)
-    screen.answer(progress.model_dump(mode="json"), progress_view(progress))
+    screen.answer(progress.model_dump(mode="json"), progress_table(progress))
     return ended_with(screen, progress)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from order_system.batches.files import ENCODINGS, OrderFiles, load_profile, parse_mapping
-from order_system.cli.batches.views import progress_view, progress_words
+from order_system.cli.batches.views import progress_picture, progress_table, progress_words
 from order_system.cli.options import ATTENTION, CLEAN, INVALID
 from order_system.cli.screen import Screen
 from order_system.cli.session import Session
@@ -68,7 +68,7 @@ async def started(session: Session, name: str, *, new: bool, wait: bool) -> int:
         return CLEAN
     screen.say(f"{workflow_id}  {link or ''}".rstrip())
     progress = await followed(session, name)
-    screen.answer(progress.model_dump(mode="json"), progress_view(progress))
+    screen.answer(progress.model_dump(mode="json"), progress_table(progress))
     return ended_with(screen, progress)
 
 
@@ -93,7 +93,7 @@ async def followed(session: Session, name: str) -> BatchProgress:
     try:
         async with session.watching() as show:
             async for progress in session.batches.watch(name):
-                show(progress_view(progress), progress_words(progress))
+                show(progress_picture(progress), progress_words(progress))
     except asyncio.CancelledError:
         when = "when --embedded is used again" if session.embedded else "without us"
         session.screen.say(f"the batch goes on {when}: {STARTER} batch status {name}")

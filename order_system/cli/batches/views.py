@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rich.console import RenderableType, group
+from rich.console import Group, RenderableType, group
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
@@ -40,19 +40,12 @@ _OTHERS = ("rejected", "duplicate", "left_out")
 """Rows and orders of the file that are not run."""
 
 
-@group()
-def progress_view(progress: BatchProgress) -> Iterator[RenderableType]:
-    """Show how far it is: while it runs, and what it came to."""
-    expected, done = progress.orders_expected, progress.counts.ended
+def progress_picture(progress: BatchProgress) -> RenderableType:
+    expected, done = max(1, progress.orders_expected), progress.counts.ended
     line = Table.grid(padding=(0, 2))
-    bar = ProgressBar(max(1, expected), done, width=30)
-    line.add_row(f"batch {progress.name}", progress.status, f"{done:,}/{expected:,}", bar, _pace(progress))
-    yield line
-    counts = _counts_line(progress.stand)
-    nothing = progress.counts.rows and not progress.counts.valid and progress.status in ENDED
-    yield Text("there was no order to run: ").append(counts) if nothing else counts
-    if waiting := ", ".join(progress.handed_on[:MAX_SHOWN]):
-        yield Text(f"these take long: {waiting}", style="bold magenta")
+    bar = ProgressBar(expected, done, width=30)
+    line.add_row(progress.status, f"{done:,}/{expected:,}", bar, _pace(progress))
+    return Group(line, _counts_line(progress.stand))
 
 
 def progress_words(progress: BatchProgress) -> str:
@@ -65,14 +58,40 @@ def _pace(progress: BatchProgress) -> str:
 
 
 def _counts_line(counts: BatchCounts) -> Text:
-    told = {name: getattr(counts, name) for name in (*_ORDERS, *_OTHERS)}
-    rows = {name: f", {so_many(getattr(counts, f'rows_{name}'), 'row')}" for name in _OTHERS}
+    names: Sequence[str] = (*_ORDERS, *_OTHERS)
     parts = [
-        status_text(name, f"{number:,} {name.replace('_', ' ')}{rows.get(name, '')}")
-        for name, number in told.items()
-        if number
+        status_text(name, f"{number:,} {name.replace('_', ' ')}")
+        for name in names
+        if (number := getattr(counts, name))
     ]
     return Text(" · ").join(parts) if parts else Text("nothing read yet")
+
+
+def numbers_table(title: str) -> Table:
+    columns = ("Orders", Column("Number", justify="right"))
+    return Table(*columns, title=title, title_style="bold", header_style="bold")
+
+
+@group()
+def progress_table(progress: BatchProgress) -> Iterator[RenderableType]:
+    counts = progress.stand
+    table = numbers_table(f"batch {progress.name}: {progress.status}")
+    for name in _ORDERS:
+        if number := getattr(counts, name):
+            table.add_row(status_text(name), f"{number:,}")
+    table.add_row("all of them", f"{counts.valid:,}", style="bold")
+    table.add_section()
+    for name in _OTHERS:
+        if rows := getattr(counts, f"rows_{name}"):
+            table.add_row(status_text(name).append(f", {so_many(rows, 'row')}"), f"{getattr(counts, name):,}")
+    if counts.rows:
+        table.add_row("rows read", f"{counts.rows:,}")
+    table.caption = _pace(progress)
+    yield table
+    if waiting := ", ".join(progress.handed_on[:MAX_SHOWN]):
+        yield Text(f"these take long: {waiting}", style="bold magenta")
+    if counts.rows and not counts.valid and progress.status in ENDED:
+        yield Text("there was no order to run: ").append(_counts_line(counts))
 
 
 async def read_plan(system: OrderSystem, screen: Screen, file: FileRef) -> Plan:
@@ -178,9 +197,10 @@ def _check_names(source: str, output: str | None, rejects: str | None) -> None:
 
 @group()
 def outcome_view(document: Mapping[str, Any]) -> Iterator[RenderableType]:
-    numbers = sorted(document["by_status"].items())
-    told = [status_text(status, f"{number:,} {status}") for status, number in numbers]
-    yield Text(f"batch {document['name']}: ").append(Text(" · ").join(told))
+    table = numbers_table(f"batch {document['name']}")
+    for status, number in sorted(document["by_status"].items()):
+        table.add_row(status_text(status), f"{number:,}")
+    yield table
     if document["output"]:
         yield Text(f"every line: {document['output']}")
     if "open" in document["by_status"]:

@@ -18,7 +18,7 @@ from order_system.cli.ending import until_interrupted
 from order_system.cli.options import CLEAN
 from order_system.cli.orders.submit import follow
 from order_system.cli.screen import PEOPLE, Screen
-from order_system.cli.session import Session, configured, exit_code, open_session
+from order_system.cli.session import configured, exit_code, open_session
 from order_system.cli.tables import FittingTable
 from order_system.cli.views import status_text
 from order_system.domain.errors import InvalidUsage, OrderConflict
@@ -28,7 +28,7 @@ from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario, scena
 from order_system.infra.process import STARTER
 from order_system.infra.settings import load_settings
 from order_system.intake.reader import read_orders
-from order_system.orders.client import Submitted
+from order_system.orders.client import OrderClient, Submitted
 
 SAMPLE_PREFIX = "ORDER-"
 
@@ -55,7 +55,7 @@ async def run_samples(
         if keep is None:  # with a person there, the links that are shown at the end shall work
             keep = session.owns_server and screen.has_a_person
         keep = keep and session.embedded
-        orders = await submit_under_free_numbers(session, templates)
+        orders = await submit_under_free_numbers(session.client, templates)
         code = exit_code(await follow(session, orders, keep=keep), strict=strict)
         if keep:
             pages = f"http://{settings.web_host}:{settings.web_port}"
@@ -105,15 +105,15 @@ def _samples() -> list[Order]:
     return read_orders(_FILE.read_bytes(), _FILE.name)
 
 
-async def submit_under_free_numbers(session: Session, templates: Sequence[Order]) -> list[Order]:
-    """Submit the orders under the numbers after the highest in the book. If the server knows an order of that
-    number, try the next one."""
-    number = next_sample_number(await session.system.book.order_ids(SAMPLE_PREFIX))
+async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Order]) -> list[Order]:
+    """Submit the orders under the numbers after the highest in use. If another starter has taken a number
+    meanwhile, try the next one."""
+    number = next_sample_number(await client.known_order_ids(SAMPLE_PREFIX))
     submitted: list[Order] = []
     while len(submitted) < len(templates):
         order = templates[len(submitted)].model_copy(update={"order_id": sample_id(number)})
         with suppress(OrderConflict):
-            if (await session.client.submit(order)).how is Submitted.STARTED:
+            if (await client.submit(order)).how is Submitted.STARTED:
                 submitted.append(order)
         number += 1
     return submitted

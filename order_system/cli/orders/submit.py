@@ -14,15 +14,7 @@ from order_system.cli.ending import dying_at_once
 from order_system.cli.options import CLEAN, Embedded, Strict
 from order_system.cli.screen import PEOPLE, Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
-from order_system.cli.views import (
-    OrderResult,
-    counts,
-    has_changed,
-    headline,
-    order_tree,
-    orders_picture,
-    results_table,
-)
+from order_system.cli.views import OrderResult, changes, counts, order_tree, orders_picture, results_table
 from order_system.domain.errors import DatabaseUnreachable, InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_amount
@@ -164,15 +156,14 @@ async def follow(session: Session, orders: Sequence[Order], *, keep: bool = Fals
 
 
 async def _watch(session: Session, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
-    """Show how the orders go on: a line for each step, on a terminal a picture. Few leave their trees."""
+    """Show how the orders go on: a line for each change, on a terminal a picture. Few leave their trees."""
     latest: dict[str, OrderProgress] = {}
     screen, few = session.screen, len(order_ids) <= TREES_AT_THE_END
     try:
         async with session.watching(every_word=True, stays=few) as show:
             async for orders in session.client.watch(order_ids):
-                told = [order for name, order in orders.items() if has_changed(latest.get(name), order)]
-                words = "\n".join(headline(order, now()).plain for order in told)
-                show(orders_picture([*orders.values()], now(), rows=screen.rows), words)
+                told = [line for name in orders for line in changes(latest.get(name), orders[name])]
+                show(orders_picture([*orders.values()], now(), rows=screen.rows), "\n".join(told))
                 latest = orders
             if few:
                 show(Group(*(order_tree(order, now()) for order in latest.values())), "")

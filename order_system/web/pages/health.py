@@ -17,6 +17,7 @@ from order_system.domain.policy import ATTENTION_AFTER
 from order_system.domain.wording import in_time, so_many
 from order_system.infra.temporal.connection import if_it_answers_soon
 from order_system.web.pages.visit import Visit
+from order_system.web.pages.words import share
 
 router = APIRouter()
 HERE = "/health"
@@ -79,7 +80,7 @@ def charts_of(pulse: Sequence[Pulse]) -> tuple[Chart, ...]:
         lost = part.counts.get(SubmissionStatus.FAILED, 0)
         ended = sum(part.counts.values()) - part.counts.get(SubmissionStatus.OPEN, 0)
         heights = {"failed": 100 * lost / ended} if ended else {}
-        failed.append(Column(heights, f"{lost:,} of {ended:,}"))
+        failed.append(Column(heights, f"{share(lost, ended)} of {ended:,}"))
         half, nine = (quantile(part.durations_ms, share_of) for share_of in (0.5, 0.9))
         if half is None or nine is None or not longest:
             took.append(Column({}, "none has ended"))

@@ -13,8 +13,9 @@ from order_system.domain.progress import UndoState
 from order_system.domain.wording import in_time, milliseconds_between
 from order_system.orders.timeline import BarKind, Mark
 from order_system.web.documents.orders import OrderDocument
+from order_system.web.pages.words import round_time
 
-MOST_TICKS = 4
+MOST_TICKS = 6
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Drawing:
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         for at in range(0, self.whole + 1, tick_step(self.whole)):
-            yield round(100 * at / self.whole, 3), in_time(at)
+            yield round(100 * at / self.whole, 3), round_time(at)
 
 
 def drawn(spans: Sequence[Span], now: datetime) -> Drawing | None:

@@ -41,6 +41,27 @@ def took(order: OrderSummary | BatchOrder, now: datetime) -> str:
     return time_between(order.opened_at, ended) if order.opened_at and ended else ""
 
 
+def round_time(milliseconds: int) -> str:
+    """Write a round time on a scale, without the decimals and zeros of `in_time`."""
+    parts: list[str] = []
+    for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
+        number, milliseconds = divmod(milliseconds, length)
+        parts += [f"{number} {unit}"] if number else []
+    if milliseconds and (milliseconds >= 1_000 or parts):
+        parts.append(f"{milliseconds / 1_000:g} s")
+    elif milliseconds:
+        parts.append(f"{milliseconds} ms")
+    return " ".join(parts) or "0"
+
+
+def share(part: int, whole: int) -> str:
+    """Write a share in percent, with a decimal below 10 %."""
+    if not whole or not part:
+        return "0 %"
+    percent = 100 * part / whole
+    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+
+
 def hour(moment: datetime) -> str:
     """Write hour and minute in UTC."""
     return f"{moment.astimezone(UTC):%H:%M}"

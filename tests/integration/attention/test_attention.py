@@ -254,7 +254,7 @@ async def test_a_batch_is_listed_while_it_cannot_read_while_its_orders_wait_and_
         await shop.batches.start(request)
         (retried,) = await listed(shop, bool)
         shop.stage.fail("before read_page", OSError, times=0)
-        waiting = await listed(shop, lambda found: ConcernKind.STUCK_UNDO in kinds(found))
+        waiting = await listed(shop, lambda found: ConcernKind.BATCH_ORDERS in kinds(found))
         await shop.temporal.get_workflow_handle(f"batch-{name}").terminate("by mistake")
         ended = await listed(shop, lambda found: ConcernKind.BATCH_FAILED in kinds(found))
         handled = Resolution(who="ada", note=REFUNDED, step=Step.PAYMENT, remedy=Remedy.HANDLED)
@@ -265,8 +265,9 @@ async def test_a_batch_is_listed_while_it_cannot_read_while_its_orders_wait_and_
 
     assert (retried.kind, retried.batch) == (ConcernKind.RETRIED, name)
     assert "the share is away" in retried.reason
-    [stuck] = waiting
+    stuck, of_batch = waiting
     assert (stuck.kind, stuck.order_id, stuck.batch) == (ConcernKind.STUCK_UNDO, order_id, name)
+    assert (of_batch.batch, of_batch.reason) == (name, "1 order of it")
     (failed,) = [concern for concern in ended if concern.kind is ConcernKind.BATCH_FAILED]
     assert failed.batch == name
     assert "terminated" in failed.reason.lower()

@@ -38,7 +38,7 @@ def test_a_cancel_waits_for_its_answer(shop: Env) -> None:
     following.process.stdin.write(json.dumps(document("STOP-1", "payment-down")))
     following.process.stdin.close()
     following.process.stdin = None
-    following.says("STOP-1  running")
+    following.says("STOP-1 payment running")
 
     cancelled = starter("cancel", "STOP-1", "--json", env=shop)
     followed = following.finished()
@@ -48,7 +48,7 @@ def test_a_cancel_waits_for_its_answer(shop: Env) -> None:
     assert cancelled.document["verdict"] == "undone"
     assert cancelled.document["order"]["status"] == "cancelled"
     assert followed.code == 0
-    assert "STOP-1  cancelled" in followed.out
+    assert "STOP-1 cancelled" in followed.out
     assert too_late.code == 0
     assert "STOP-1: already closed" in too_late.out
 

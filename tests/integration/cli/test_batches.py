@@ -229,10 +229,11 @@ def test_json_lines_are_rejected_and_mended_too(shop: Env, folder: Path) -> None
     bad = {**order, "order_id": "LINE-1", "currency": "dollars"}
     file = folder / "lines.jsonl"
     file.write_text(f"{json.dumps(bad)}\n[]\n", encoding="utf-8")
-    # As on a terminal.
+    # As on a terminal: a bar while it runs.
     shown = starter("batch", "run", str(file), "--wait", env={**shop, "TTY_COMPATIBLE": "1"})
     assert shown.code == 0
-    assert "batch lines  finished" in shown.out
+    assert "━" in shown.out
+    assert "batch lines: finished" in shown.out
 
     rejects = folder / "lines-rejected.jsonl"
     assert starter("batch", "outcome", "lines", "--rejects", str(rejects), env=shop).code == 0

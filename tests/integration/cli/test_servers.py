@@ -123,7 +123,7 @@ def test_on_a_terminal_the_web_ui_stays_up_until_ctrl_c(tmp_path: Path) -> None:
 def test_ctrl_c_stops_the_embedded_server_and_says_that_the_order_goes_on(tmp_path: Path) -> None:
     env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
     following = Running("starter.py", "--embedded", "--scenario", "payment-down", env=env)
-    following.says("ORDER-001  running")
+    following.says("ORDER-001 payment running")
 
     finished = following.interrupted()
 
@@ -203,7 +203,7 @@ def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_p
     # Without a schedule: a run of it, at the full minute, would settle it first.
     env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path), "ORDER_RECONCILE_EVERY": "0"}
     stuck = Running("starter.py", "--embedded", "--scenario", "payment-down", env=env)
-    stuck.says("ORDER-001  running")
+    stuck.says("ORDER-001 payment running")
     wait_until(lambda: opened(tmp_path), 60, "payment to open the order in the book")
     stuck.interrupted()
     for file in tmp_path.glob("temporal.db*"):

@@ -11,14 +11,7 @@ from order_system.cli.batches.views import outcome_view
 from order_system.cli.orders import listing
 from order_system.cli.orders.children import _view
 from order_system.cli.orders.samples import scenarios_table
-from order_system.cli.views import (
-    OrderResult,
-    has_changed,
-    headline,
-    order_tree,
-    orders_picture,
-    results_table,
-)
+from order_system.cli.views import OrderResult, changes, order_tree, orders_picture, results_table
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.listing import OrderSummary
 from order_system.domain.messages import DispatchReceipt, OrderOutcome, OrderStatus
@@ -139,6 +132,8 @@ def test_a_hold_and_what_was_answered_are_told() -> None:
     assert "✓ handled by ada: refunded" in text
     assert "held until 2026-01-01 14:00 UTC, for another 2 h 00 m; then it is undone" in text
     assert "answered: retry step shipping, by ada" in text
+    assert "A-1 held until 2026-01-01 14:00 UTC" in list(changes(None, held))
+    assert "A-1 answered: retry step shipping, by ada" in list(changes(None, held))
 
 
 @pytest.mark.parametrize("number", [1, 3, 5, 40, 300])
@@ -160,16 +155,23 @@ def test_of_many_orders_those_under_way_are_shown() -> None:
     assert "50 failed" in lines[-1]
 
 
-def test_without_a_terminal_each_step_is_one_line() -> None:
+def test_without_a_terminal_each_change_is_one_line() -> None:
     first = an_order(OrderStatus.RUNNING, step(Step.PAYMENT, StepState.RUNNING, started_at=NOON))
     claimed = an_order(
         OrderStatus.RUNNING, step(Step.PAYMENT, StepState.RUNNING, started_at=NOON, attempts=1)
     )
 
-    assert [has_changed(None, first), has_changed(first, claimed)] == [True, False]
-    assert has_changed(claimed, an_order(OrderStatus.RUNNING, done(Step.PAYMENT, 5)))
-    assert has_changed(claimed, undone_order())
-    assert headline(undone_order(), NOON).plain.endswith(f"  shipping: {REASON}")
+    assert list(changes(None, first)) == ["A-1 payment running", "A-1 running"]
+    assert list(changes(first, first)) == []
+    assert list(changes(first, claimed)) == []
+    assert list(changes(claimed, undone_order())) == [
+        "A-1 payment completed in 312 ms",
+        "A-1 inventory completed in 1.2 s, attempt 2",
+        f"A-1 shipping failed in 90 ms: {REASON}",
+        "A-1 undo of shipping done: nothing was shipped",
+        "A-1 undo of payment done: refunded 1,059.97 USD",
+        f"A-1 failed: shipping: {REASON}",
+    ]
 
 
 def test_the_table_tells_what_came_of_each_order() -> None:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from order_system.batches.progress import pace_words
-from order_system.cli.batches.views import progress_view, progress_words
+from order_system.cli.batches.views import progress_table, progress_words
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchStatus
 from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -17,7 +17,7 @@ from order_system.domain.progress import OrderProgress, StepProgress, UndoProgre
 from order_system.domain.steps import Step
 from order_system.web.pages.batches import headline, parts_of
 from order_system.web.pages.visit import TEMPLATES, address
-from order_system.web.pages.words import plain, sentence
+from order_system.web.pages.words import plain, sentence, share
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REFUSED = "ShippingRefused: the carrier does not take the parcel"
@@ -212,8 +212,16 @@ def test_a_batch_that_had_nothing_to_run_says_so() -> None:
     told = "9 rows read; 7 orders on 9 rows left out: not to be shipped, says the shop"
     assert rows_words(counts) == told
     table = io.StringIO()
-    Console(file=table, width=100).print(progress_view(done))
-    assert "there was no order to run: 7 left out, 9 rows" in table.getvalue()
+    Console(file=table, width=100).print(progress_table(done))
+    assert "there was no order to run: 7 left out" in table.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [(0, 0, "0 %"), (0, 5, "0 %"), (1, 3, "33 %"), (1, 64, "1.6 %"), (5, 5, "100 %")],
+)
+def test_shares(part: int, whole: int, words: str) -> None:
+    assert share(part, whole) == words
 
 
 def test_an_address_says_nothing_of_what_was_not_chosen() -> None:

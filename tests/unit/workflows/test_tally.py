@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console, RenderableType
 
-from order_system.cli.batches.views import progress_view, progress_words
+from order_system.cli.batches.views import progress_picture, progress_table, progress_words
 from order_system.domain import policy
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchState, BatchStatus
 from workflows.tally import BatchTally
@@ -127,30 +127,30 @@ def shown(picture: RenderableType) -> str:
 
 
 def test_the_live_bar_has_the_counts_the_pace_and_the_time_left() -> None:
-    bar, counts, *_ = shown(progress_view(progress(BatchStatus.RUNNING))).splitlines()
-    assert bar.startswith("batch monday  running")
+    bar, counts, *_ = shown(progress_picture(progress(BatchStatus.RUNNING))).splitlines()
+    assert bar.startswith("running")
     assert "36/400" in bar
     assert "━" in bar
     assert "2.0 orders/s, 3 m 02 s left" in bar
-    assert counts == "30 fulfilled · 6 failed · 4 running · 60 not started · 2 rejected, 3 rows"
+    assert counts == "30 fulfilled · 6 failed · 4 running · 60 not started · 2 rejected"
 
 
 def test_the_words_say_the_same() -> None:
     words = progress_words(progress(BatchStatus.RUNNING))
     assert words == (
-        "monday running: 30 fulfilled · 6 failed · 4 running · 60 not started · 2 rejected, 3 rows"
+        "monday running: 30 fulfilled · 6 failed · 4 running · 60 not started · 2 rejected"
         " · 2.0 orders/s, 3 m 02 s left"
     )
     nothing = progress(
         BatchStatus.RUNNING, counts=BatchCounts(), orders_expected=0, orders_a_second=None, seconds_left=None
     )
     assert progress_words(nothing) == "monday running: nothing read yet"
-    assert "0/0" in shown(progress_view(nothing))
+    assert "0/1" in shown(progress_picture(nothing))
 
 
-def test_the_picture_names_those_that_take_long() -> None:
-    table = shown(progress_view(progress(BatchStatus.PAUSED, seconds_left=None, handed_on=("A-1", "A-2"))))
-    assert "batch monday  paused" in table
+def test_the_table_names_those_that_take_long() -> None:
+    table = shown(progress_table(progress(BatchStatus.PAUSED, seconds_left=None, handed_on=("A-1", "A-2"))))
+    assert "batch monday: paused" in table
     assert "these take long: A-1, A-2" in table
     assert "2.0 orders/s" in table
     assert "left" not in table

@@ -33,7 +33,7 @@ async def test_it_tells_of_orders_money_and_workers(shop: WebShop, sqlite_databa
     assert "under way 1,059.97 USD 1 within a minute" in page.text
     assert answer.text.count('<svg class="drawing columns"') == 3
     assert re.search("1 (fulfilled|failed), 1 (fulfilled|failed)", answer.text)
-    assert "1 of 2" in answer.text
+    assert "50 % of 2" in answer.text
     assert "0 workflow tasks wait" in page.text
     assert page.links["/health?since=day"] == "Last day"
 
