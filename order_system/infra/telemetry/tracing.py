@@ -29,8 +29,15 @@ _QUERIES = ("QueryWorkflow:", "HandleQuery:")
 """Spans that are left out: queries change nothing, and open pages ask every few seconds."""
 
 
+class _ThisProcess(Resource):
+    """Where spans come from. The exporter asks for its hash with each span: by default that writes JSON."""
+
+    __hash__ = object.__hash__
+
+
 def begin(telemetry: Telemetry, service: str) -> None:
-    provider = create_tracer_provider(resource=Resource.create({SERVICE_NAME: service}))
+    this = Resource.create({SERVICE_NAME: service})
+    provider = create_tracer_provider(resource=_ThisProcess(this.attributes, this.schema_url))
     provider.add_span_processor(BatchSpanProcessor(Discreet(OTLPSpanExporter())))
     # Making a tracer takes as long as making a span, and the plugin asks for one with each span.
     provider.get_tracer = cache(provider.get_tracer)  # pyright: ignore[reportAttributeAccessIssue]
