@@ -3,7 +3,6 @@
 import time
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
 from typing import Any
 
 from temporalio.common import MetricMeter
@@ -32,7 +31,6 @@ class Measured:
     def __getattr__(self, name: str) -> Any:
         call: Callable[..., Awaitable[Any]] = getattr(self._gateway, name)
 
-        @wraps(call)
         async def measured(*given: Any, **named: Any) -> Any:
             began, answer = time.perf_counter(), "error"
             try:
@@ -49,4 +47,5 @@ class Measured:
                     "gateway_call_duration_seconds", self._meter, self._port, name, answer, value=took
                 )
 
+        self.__dict__[name] = measured  # made once
         return measured

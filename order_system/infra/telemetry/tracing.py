@@ -12,7 +12,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Status
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
@@ -29,16 +29,9 @@ _QUERIES = ("QueryWorkflow:", "HandleQuery:")
 """Spans that are left out: queries change nothing, and open pages ask every few seconds."""
 
 
-class _ThisProcess(Resource):
-    """Where spans come from. The exporter asks for its hash with each span: by default that writes JSON."""
-
-    __hash__ = object.__hash__
-
-
 def begin(telemetry: Telemetry, service: str) -> None:
-    this = Resource.create({SERVICE_NAME: service})
-    provider = create_tracer_provider(resource=_ThisProcess(this.attributes, this.schema_url))
-    provider.add_span_processor(BatchSpanProcessor(Discreet(OTLPSpanExporter())))
+    provider = create_tracer_provider(resource=Resource.create({SERVICE_NAME: service}))
+    provider.add_span_processor(BatchSpanProcessor(Discreet()))
     # Making a tracer takes as long as making a span, and the plugin asks for one with each span.
     provider.get_tracer = cache(provider.get_tracer)  # pyright: ignore[reportAttributeAccessIssue]
     trace.set_tracer_provider(provider)
@@ -55,15 +48,9 @@ def span(name: str) -> AbstractContextManager[object]:
     return trace.get_tracer(__name__).start_as_current_span(name)
 
 
-class Discreet(SpanExporter):
-    def __init__(self, exporter: SpanExporter) -> None:
-        self._exporter = exporter
-
+class Discreet(OTLPSpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._exporter.export([_cleaned(each) for each in spans if not each.name.startswith(_QUERIES)])
-
-    def shutdown(self) -> None:
-        self._exporter.shutdown()
+        return super().export([_cleaned(each) for each in spans if not each.name.startswith(_QUERIES)])
 
 
 def _cleaned(told: ReadableSpan) -> ReadableSpan:
