@@ -150,9 +150,12 @@ _PHRASES = {
 
 
 def _form_at(place: Place) -> type[Form]:
-    return _FORMS.get((*place[:1], len(place)), OrderForm)
-
-
-_FORMS: dict[Place, type[Form]] = {
-    ("customer", 1): CustomerForm, ("shipping_address", 1): AddressForm, ("lines", 2): LineForm
-}  # fmt: skip
+    match place:
+        case ("customer",):
+            return CustomerForm
+        case ("shipping_address",):
+            return AddressForm
+        case ("lines", _):
+            return LineForm
+        case _:
+            return OrderForm

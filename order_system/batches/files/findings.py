@@ -17,7 +17,9 @@ class Mistake(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}{'' if self.column is None else f', {self.column}:'} {self.message}"
+        if self.column is None:
+            return f"line {self.line} {self.message}"
+        return f"line {self.line}, {self.column}: {self.message}"
 
 
 class LeftOut(Exception):

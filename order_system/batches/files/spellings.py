@@ -106,13 +106,19 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError(NEGATIVE)
     if field == "street":  # of several lines
         text = ", ".join(filter(None, map(str.strip, text.split("\n"))))
-    if field == "quantity":
-        return whole_number(text, decimal)
-    if field in ("unit_price", "shipping_fee", "tax", "discount", "total", "subtotal"):
-        return amount(text, currency, decimal)
-    if field == "sku":
-        return unicodedata.normalize("NFC", text)
-    return country_code(text) if field == "country" else text.upper() if field == "currency" else text
+    match field:
+        case "currency":
+            return text.upper()
+        case "country":
+            return country_code(text)
+        case "sku":
+            return unicodedata.normalize("NFC", text)
+        case "quantity":
+            return whole_number(text, decimal)
+        case "unit_price" | "shipping_fee" | "tax" | "discount" | "total" | "subtotal":
+            return amount(text, currency, decimal)
+        case _:
+            return text
 
 
 def is_negative(text: str) -> bool:
