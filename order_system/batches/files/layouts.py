@@ -173,7 +173,7 @@ def _picker(
         if not text.isascii():
             if not is_normalized("NFC", text):
                 fields = {key: normalize("NFC", cell) for key, cell in fields.items()}
-            if is_plain:
+            if is_plain and not fields["order_id"].isascii():
                 fields["order_id"] = id_of(fields["order_id"])
         if ("=" in text and '="' in text) or ("'" in text and DEFUSED.search(text)):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}

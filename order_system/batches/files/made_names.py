@@ -32,7 +32,7 @@ def tidied_id(text: str, profile: Profile) -> str:
     if CUT_SHORT.fullmatch(text):
         return text
     if not profile.id_replace:
-        text = text.translate(_AS_TYPED).strip()
+        text = text if text.isascii() else text.translate(_AS_TYPED).strip()
     elif not is_order_id(text):
         text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace) or text
     return f"{profile.id_prefix}{text}" if text else ""
