@@ -1,7 +1,9 @@
-"""The quick check and the strict reader: for any cells the same answer and the same order."""
+"""The quick check and the strict reader: for any cells the same answer and the same order. IDs have a short
+way, too, which gives the same as the long one."""
 
 from collections.abc import Sequence
 from itertools import islice
+from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,11 +12,13 @@ from hypothesis import strategies as st
 from order_system.batches.files import COLUMNS, checking, load_profile
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.layouts import Layout, fitted_layout
+from order_system.batches.files.made_names import tidied_id
 from order_system.batches.files.quick_check import plain_order
 from order_system.batches.files.rows import Row
 from order_system.domain.order import Order
 from order_system.domain.order_file import RowProblem
 from order_system.domain.order_profile import Profile
+from order_system.intake.formulas import undefused
 from tests.fixtures.documents.order_files import further_row, row
 from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
 
@@ -107,3 +111,18 @@ def test_without_a_total_the_taxes_are_never_left_out() -> None:
     problem = told(block_of([shopify_row(Total="", Taxes="x")], layout), layout)
     assert isinstance(problem, RowProblem)
     assert problem.column == "Taxes"
+
+
+@given(
+    cell=st.text("ORDer1209.,E+-_# '=@\"/\t\u00e9\u200b\uff11", max_size=9) | st.text("A1-", max_size=66),
+    strip=st.text("ORD#-^]\\' 12.", max_size=4),
+    replace=st.sampled_from(["", "-"]),
+)
+@example(cell="ORD", strip="ROD", replace="")
+@example(cell="1.5E+3", strip="", replace="-")
+@settings(max_examples=300)
+def test_an_id_is_the_same_by_the_short_way(cell: str, strip: str, replace: str) -> None:
+    profile = Profile(id_strip=strip, id_replace=replace, id_prefix="shop-")
+    cleaned = undefused(normalize("NFC", cell.strip())).strip()
+
+    assert fitted_layout(tuple(COLUMNS), profile).id_of(cell) == tidied_id(cleaned, profile)
