@@ -219,8 +219,13 @@ def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[C
             reason, due = undo.reason or "", undo.next_attempt_at
             yield waiting.concern(ConcernKind.STUCK_UNDO, reason, step=undo.step, next_attempt_at=due)
     if order.held_until is not None:
+        step, beside = order.failed_step, [each for each in order.holds if each.ended_at is None]
+        reasons = [
+            order.reason or "",
+            *(f"{each.step}: {each.reason}" for each in beside if each.step != step),
+        ]
         yield waiting.concern(
-            ConcernKind.HELD, order.reason or "", step=order.failed_step, held_until=order.held_until
+            ConcernKind.HELD, "; held, too, at ".join(reasons), step=step, held_until=order.held_until
         )
 
 

@@ -12,7 +12,7 @@ from order_system.cli.attention.listing import concerns_view
 from order_system.domain.book import EffectState
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
-from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.progress import Held, OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Effect, Step
 from order_system.orders.details import Receipt
 
@@ -87,6 +87,23 @@ def test_each_stuck_undo_is_a_concern_with_its_answers() -> None:
         f"{resolve} payment --retry",
         f'{resolve} payment --handled --note "..."',
     )
+
+
+def test_of_two_steps_that_are_held_both_failures_are_told() -> None:
+    """One answer counts for both, so they are one concern. A hold that has ended is not told."""
+    until = NOON + timedelta(hours=1)
+    holds = tuple(
+        Held(step=step, reason=reason, since=FAILED_AT, until=until, ended_at=ended_at)
+        for step, reason, ended_at in (
+            (Step.SHIPPING, "ShippingRefused: on strike", None),
+            (Step.INVENTORY, "OutOfStock: none left", None),
+            (Step.PAYMENT, "PaymentDeclined: no", FAILED_AT),
+        )
+    )
+    [held] = concerns_of(an_order(held_until=until).model_copy(update={"holds": holds}))
+
+    assert held.words == "held at shipping"
+    assert held.reason == "ShippingRefused: on strike; held, too, at inventory: OutOfStock: none left"
 
 
 def test_an_order_that_waits_for_nobody_is_no_concern() -> None:
