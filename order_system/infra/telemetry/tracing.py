@@ -42,10 +42,9 @@ def begin(telemetry: Telemetry, service: str) -> None:
 
 
 def span(name: str) -> AbstractContextManager[object]:
-    """Begin a span, but only within a trace: background work begins no trace."""
-    if not trace.get_current_span().get_span_context().is_valid:
-        return nullcontext()
-    return trace.get_tracer(__name__).start_as_current_span(name)
+    """Begin a span, but only within a trace that is sampled: background work begins no trace."""
+    told = trace.get_current_span().is_recording()
+    return trace.get_tracer(__name__).start_as_current_span(name) if told else nullcontext()
 
 
 class Discreet(OTLPSpanExporter):
