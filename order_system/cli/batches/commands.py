@@ -36,7 +36,7 @@ from order_system.cli.screen import PEOPLE, Screen, written_whole
 from order_system.cli.session import configured, open_session, server_if_any
 from order_system.cli.views import status_text
 from order_system.domain import policy
-from order_system.domain.batch import ENDED, BatchProgress, BatchRequest
+from order_system.domain.batch import ENDED, BatchRequest, BatchStatus
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import batch_name_for
 from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary
@@ -233,6 +233,7 @@ async def batches(
     query: Annotated[str | None, Parameter(help="A part of the name.")] = None,
     /,
     *,
+    status: Annotated[BatchStatus | None, Parameter(help="Only batches of this status.")] = None,
     since: Since = None,
     before: Before = None,
     limit: Annotated[
@@ -243,29 +244,33 @@ async def batches(
     wanted = BatchFilter(query, moment(since), moment(before))
     settings = configured()
     async with open_order_system(settings) as system:
-        book = system.book
-        rows = every_row(lambda cursor: book.batches(wanted, cursor=cursor))
-        shown, total = await screen.answer_each(rows, limit)
-        if not screen.as_json:
-            client = system.batch_client(await server_if_any(settings))
-            progress = await asyncio.gather(*(client.progress_soon(batch.name) for batch in shown))
-            screen.show(_table(shown, progress) if total else Text("no batch fits"))
+        client = system.batch_client(await server_if_any(settings))
+        rows = every_row(lambda cursor: client.listed(wanted, status, cursor=cursor))
+        if screen.as_json:
+            await screen.answer_each(rows, 0)
+            return CLEAN
+        shown: list[BatchSummary] = []
+        async for row in rows:
+            shown.append(row)
+            if len(shown) == limit:
+                break
+    screen.show(_table(shown) if shown else Text("no batch fits"))
     return CLEAN
 
 
-def _table(shown: Sequence[BatchSummary], progress: Sequence[BatchProgress | None]) -> Table:
+def _table(shown: Sequence[BatchSummary]) -> Table:
     table = Table(header_style="bold", box=None, pad_edge=False)
     table.add_column("Batch", overflow="fold")
     for column in ("Status", "Done", "Failed"):
         table.add_column(column, no_wrap=True, justify="left" if column == "Status" else "right")
     table.add_column("Started, UTC", no_wrap=True)
-    for batch, known in zip(shown, progress, strict=True):
-        counts = known and known.counts
+    for batch in shown:
+        known = batch.progress
         table.add_row(
             batch.name,
             status_text(known.status if known else "not known"),
-            f"{counts.ended:,} of {known.orders_expected:,}" if counts and known else "",
-            f"{counts.failed:,}" if counts and counts.failed else "",
+            f"{known.counts.ended:,} of {known.orders_expected:,}" if known else "",
+            f"{known.counts.failed:,}" if known and known.counts.failed else "",
             f"{batch.started_at:%Y-%m-%d %H:%M}",
         )
     return table
