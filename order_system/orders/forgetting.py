@@ -51,9 +51,7 @@ class Forgetting:
         Raises InvalidUsage. Raises ServerUnreachable and DatabaseUnreachable, which stop all orders."""
         asked, gone = Answer(who=who, note=why), dict[str, Sequence[str]]()
         if (flaw := flaw_in(asked)) or not why.strip():
-            raise InvalidUsage(
-                flaw or "the reason (`note`, for the API) must say why, e.g. asked for, ticket 123"
-            )
+            raise InvalidUsage(flaw or "note must say why, e.g. asked for, ticket 123")
         for order_id in order_ids:
             try:
                 detail, gone[order_id] = await self._forget(order_id, asked)
