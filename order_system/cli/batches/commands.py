@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.batches.client import BatchClient
@@ -259,11 +259,10 @@ async def batches(
 
 
 def _table(shown: Sequence[BatchSummary]) -> Table:
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column("Batch", overflow="fold")
-    for column in ("Status", "Done", "Failed"):
-        table.add_column(column, no_wrap=True, justify="left" if column == "Status" else "right")
-    table.add_column("Started, UTC", no_wrap=True)
+    numbers = (Column(title, no_wrap=True, justify="right") for title in ("Done", "Failed"))
+    status, started_at = (Column(title, no_wrap=True) for title in ("Status", "Started, UTC"))
+    columns = (Column("Batch", overflow="fold"), status, *numbers, started_at)
+    table = Table(*columns, header_style="bold", box=None, pad_edge=False)
     for batch in shown:
         known = batch.progress
         table.add_row(

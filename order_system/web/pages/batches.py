@@ -42,11 +42,8 @@ async def list_batches(
         calm=all(batch.progress is None or batch.progress.status in ENDED for batch in page.rows),
         page=page,
         wanted=wanted.name,
-        batches=[
-            (batch, known, expected(known) if known else 0, parts_of(known) if known else [])
-            for batch in page.rows
-            for known in (batch.progress,)
-        ],
+        expected=expected,
+        parts_of=parts_of,
     )
 
 
