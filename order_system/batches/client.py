@@ -141,12 +141,7 @@ class BatchClient(BatchReports):
             return progress
 
     async def listed(
-        self,
-        wanted: BatchFilter,
-        status: BatchStatus | None = None,
-        *,
-        cursor: str | None = None,
-        limit: int = PAGE_ROWS,
+        self, wanted: BatchFilter, status: BatchStatus | None, *, cursor: str | None, limit: int = PAGE_ROWS
     ) -> Page[BatchSummary]:
         """Return a page of the book's batches, with the progress of each. With a status it may have fewer
         rows than `limit` although there are more, and raises ServerUnreachable: the book lacks that."""

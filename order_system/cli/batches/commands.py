@@ -161,8 +161,7 @@ async def status(
 @batch.command(help_epilogue=MORE_HELP)
 async def pause(name: Name, /, *, screen: Screen = PEOPLE) -> int:
     """Start no more orders for now; those under way go on."""
-    said = "pauses; orders under way go on"
-    return await _told(screen, name, said, lambda batches: batches.pause(name))
+    return await _told(screen, name, "pauses; orders under way go on", lambda batches: batches.pause(name))
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -193,8 +192,7 @@ async def cancel(
     screen: Screen = PEOPLE,
 ) -> int:
     """Start no more orders. Those under way finish."""
-    rest = "are being cancelled" if orders else "finish"
-    said = f"starts no more orders; those under way {rest}"
+    said = f"starts no more orders; those under way {'are being cancelled' if orders else 'finish'}"
     return await _told(screen, name, said, lambda batches: batches.cancel(name, orders_too=orders))
 
 

@@ -242,8 +242,7 @@ async def forget(order_id: OrderId, answer: Answer, services: Given, caller: Ope
     says why; it is kept, so it must not mention the customer. 409 for an order that is not finished. Safe to
     repeat, also to finish what was interrupted."""
     await services.orders.status(order_id)  # this raises UnknownOrder
-    told = services.forgetting.all_of([order_id], **answer.given(caller))
-    [came] = [each async for each in told]
+    [came] = [each async for each in services.forgetting.all_of([order_id], **answer.given(caller))]
     if not came.accepted:
         raise ForgettingRefused(came.detail)
     return came

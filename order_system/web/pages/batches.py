@@ -35,7 +35,7 @@ async def list_batches(
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
     wanted = BatchFilter(name=q.strip() or None)
-    page = await visit.services.batches.listed(wanted, cursor=cursor, limit=ROWS)
+    page = await visit.services.batches.listed(wanted, None, cursor=cursor, limit=ROWS)
     return await visit.page(
         "batches.html",
         place=HERE,
