@@ -5,6 +5,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from order_system.domain.errors import (
     UnknownBatch,
 )
 from order_system.domain.ids import BOOK, batch_workflow_id, check_batch_name, check_new_batch_name
+from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary, Page
 from order_system.domain.order import NOT_SAID, Handling
 from order_system.domain.order_profile import UNCHECKED
 from order_system.domain.search_attributes import BATCH_NAME
@@ -37,7 +39,7 @@ from order_system.infra.temporal.connection import (
     reaching_server,
     says_there_is_none,
 )
-from order_system.infra.temporal.executions import first_run
+from order_system.infra.temporal.executions import first_run, side_by_side
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.batch_orders import COUNTED_AS
 from workflows.failures import root_cause
@@ -138,14 +140,30 @@ class BatchClient(BatchReports):
                 raise
             return progress
 
-    async def progress_soon(self, name: str) -> BatchProgress | None:
+    async def listed(
+        self, wanted: BatchFilter, status: BatchStatus | None, *, cursor: str | None, limit: int = PAGE_ROWS
+    ) -> Page[BatchSummary]:
+        """Return a page of the book's batches, with the progress of each. With a status it may have fewer
+        rows than `limit` although there are more, and raises ServerUnreachable: the book lacks that."""
+        if status:
+            await check_answers(self._temporal)
+        page = await self._book.batches(wanted, cursor=cursor, limit=limit)
+        ask = self.progress if status else self._progress_soon
+        found = await side_by_side(ask, [row.name for row in page.rows])
+        rows = (
+            row.model_copy(update={"progress": known})
+            for row, known in zip(page.rows, found, strict=True)
+            if status in (None, known and known.status)
+        )
+        return replace(page, rows=tuple(rows))
+
+    async def _progress_soon(self, name: str) -> BatchProgress | None:
         """Return the progress, or None if it cannot be had soon: a list then shows the other batches."""
-        try:
+        with suppress(OrderSystemError, TimeoutError):
             await check_answers(self._temporal)
             async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()):
                 return await self.progress(name)
-        except (OrderSystemError, TimeoutError):
-            return None
+        return None
 
     async def _asked(self, name: str) -> BatchProgress:
         """Ask the workflow for its progress. Raises UnknownBatch and NoWorkerAnswers."""

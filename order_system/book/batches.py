@@ -107,7 +107,23 @@ class SqlBatchBook(reading.BookQueries):
         """Return a page of batches, newest first; each batch once, by its newest run."""
         if not can_be_kept(wanted.name):
             return listing.Page((), None)
-        query = batches_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
+        later = batches.alias("later")
+        superseded = sa.exists().where(
+            later.c.batch == batches.c.batch,
+            sa.tuple_(later.c.started_at, later.c.run) > sa.tuple_(batches.c.started_at, batches.c.run),
+        )
+        place = (batches.c.started_at, batches.c.batch)
+        query = sa.select(batches).where(~superseded)
+        if wanted.name is not None:
+            name = sa.func.substr(batches.c.batch, 1 + len(batch_workflow_id("")))
+            query = query.where(name.icontains(wanted.name, autoescape=True))
+        if wanted.started_since is not None:
+            query = query.where(batches.c.started_at >= wanted.started_since)
+        if wanted.started_before is not None:
+            query = query.where(batches.c.started_at < wanted.started_before)
+        if cursor:
+            query = query.where(behind(place, place_of(cursor, BY_TIME)))
+        query = query.order_by(*(column.desc() for column in place)).limit(limit + 1)
         return page_of(tx.execute(query).mappings().all(), limit, batch_summary, ("started_at", "batch"))
 
     @reads
@@ -135,28 +151,6 @@ class SqlBatchBook(reading.BookQueries):
 def _noted(tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[sa.Row[Any]]:
     query = sa.select(batch_orders).where(reading.of_run(batch, run))
     return reading.rows_of(tx, query, batch_orders.c.order_id, order_ids)
-
-
-def batches_query(
-    wanted: listing.BatchFilter, *, after: tuple[datetime, str] | None, limit: int
-) -> sa.Select[Any]:
-    later = batches.alias("later")
-    superseded = sa.exists().where(
-        later.c.batch == batches.c.batch,
-        sa.tuple_(later.c.started_at, later.c.run) > sa.tuple_(batches.c.started_at, batches.c.run),
-    )
-    place = (batches.c.started_at, batches.c.batch)
-    query = sa.select(batches).where(~superseded)
-    if wanted.name is not None:
-        name = sa.func.substr(batches.c.batch, 1 + len(batch_workflow_id("")))
-        query = query.where(name.icontains(wanted.name, autoescape=True))
-    if wanted.started_since is not None:
-        query = query.where(batches.c.started_at >= wanted.started_since)
-    if wanted.started_before is not None:
-        query = query.where(batches.c.started_at < wanted.started_before)
-    if after is not None:
-        query = query.where(behind(place, after))
-    return query.order_by(*(column.desc() for column in place)).limit(limit + 1)
 
 
 _ENDED = {listing.LineStatus.FAILED, listing.LineStatus.CANCELLED, listing.LineStatus.TERMINATED}

@@ -105,8 +105,9 @@ if PROGRAM == "starter.py" and find_spec("examples"):  # an installed package ha
 
 @app.command(help_epilogue=MORE_HELP)
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
-    """Print what makes your shell complete commands and options, after the name that you call this by: with
-    `alias starter="python starter.py"`, that is `source <(starter completion bash)`."""
+    """Print what makes your shell complete commands and options, after the name
+    that you call this by: with `alias starter="python starter.py"`, that is
+    `source <(starter completion bash)`."""
     print(app.generate_completion(prog_name=Path(sys.argv[0]).stem, shell=shell))  # noqa: T201 - a script
 
 

@@ -42,9 +42,9 @@ async def check_promises(
 ) -> int:
     """Play every promise of a gateway. THIS IS REAL: use your provider's sandbox.
 
-    It makes some 100 charges, and refunds each at its end; with a gateway that can hold money, as many more,
-    which it refunds or voids. Likewise it reserves, ships and sends. All its order IDs begin with
-    GATEWAY-CHECK. Exit code 1: a promise is broken."""
+    It makes some 100 charges, and refunds each at its end; with a gateway that can
+    hold money, as many more, which it refunds or voids. Likewise it reserves,
+    ships and sends. All its order IDs begin with GATEWAY-CHECK. Exit code 1: a promise is broken."""
     configured()
 
     def found(finding: Finding) -> None:

@@ -67,8 +67,8 @@ async def retire(
     embedded: Embedded = False,
     screen: Screen = PEOPLE,
 ) -> int:
-    """Destroy a key for good: nobody can ever read again what it has sealed. While something that is open on
-    the Temporal server needs the key, this is refused, and names what needs it."""
+    """Destroy a key for good: nobody can ever read again what it has sealed. This
+    is refused, with names, while something open on the Temporal server needs the key."""
     file = key_file()
     if key_id not in [key.id for key in file.all()]:
         raise InvalidUsage(f"there is no key {key_id} in the file; `{STARTER} keys` lists them")

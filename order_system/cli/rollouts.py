@@ -28,8 +28,8 @@ From = Annotated[str | None, Parameter(name="--from", help="A build ID: all that
 async def check(*, screen: Screen = PEOPLE) -> int:
     """Tell whether this build may go on. Run it from the build's own code, before each ramp. Exit code 1: no.
 
-    It replays every open workflow, audits the order book, and compares the orders that the build has run with
-    those of others. It changes nothing."""
+    It replays every open workflow, audits the order book, and compares the orders
+    that the build has run with those of others. It changes nothing."""
     version = this_version()
     async with open_session(configured(), screen) as session, reaching_server():
         system, gate = session.system, Gate(session.temporal, session.system.task_queue, in_full(version))

@@ -14,7 +14,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field
 
-from order_system.domain.batch import Fate
+from order_system.domain.batch import BatchProgress, Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
@@ -104,6 +104,8 @@ class BatchSummary(Wire):
     window: int
     only_failed: bool
     """True for a retry, which leaves new orders of the file out."""
+    progress: BatchProgress | None = None
+    """None if neither its workflow nor the server tells it soon."""
 
 
 class Sort(StrEnum):

@@ -45,15 +45,13 @@ class Forgetting:
     _compact: Callable[[], Awaitable[None]]
     """Removes the bytes of what was blanked."""
 
-    async def all_of(self, order_ids: Sequence[str], *, who: str, why: str) -> AsyncGenerator[Came]:
+    async def all_of(self, order_ids: Sequence[str], *, who: str, note: str) -> AsyncGenerator[Came]:
         """Forget the orders, one after another. A refused order does not stop the others. Idempotent.
 
         Raises InvalidUsage. Raises ServerUnreachable and DatabaseUnreachable, which stop all orders."""
-        asked, gone = Answer(who=who, note=why), dict[str, Sequence[str]]()
-        if (flaw := flaw_in(asked)) or not why.strip():
-            raise InvalidUsage(
-                flaw or "the reason (`note`, for the API) must say why, e.g. asked for, ticket 123"
-            )
+        asked, gone = Answer(who=who, note=note), dict[str, Sequence[str]]()
+        if (flaw := flaw_in(asked)) or not note.strip():
+            raise InvalidUsage(flaw or "note must say why, e.g. asked for, ticket 123")
         for order_id in order_ids:
             try:
                 detail, gone[order_id] = await self._forget(order_id, asked)
@@ -73,8 +71,8 @@ class Forgetting:
         if age is None or age > now - datetime.min.replace(tzinfo=UTC):
             return report  # nothing is that old
         due = await self._book.to_forget(before=now - age)
-        why = f"closed for more than {duration_text(age)}"
-        async for came in self.all_of(due, who="ORDER_FORGET_AFTER", why=why):
+        note = f"closed for more than {duration_text(age)}"
+        async for came in self.all_of(due, who="ORDER_FORGET_AFTER", note=note):
             activity.heartbeat()
             finding = Finding(order_id=came.chosen, submission="", detail=came.detail)
             report = report.with_one_more("settled" if came.accepted else "left_alone", finding)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.batches.client import BatchClient
@@ -36,7 +36,7 @@ from order_system.cli.screen import PEOPLE, Screen, written_whole
 from order_system.cli.session import configured, open_session, server_if_any
 from order_system.cli.views import status_text
 from order_system.domain import policy
-from order_system.domain.batch import ENDED, BatchProgress, BatchRequest
+from order_system.domain.batch import ENDED, BatchRequest, BatchStatus
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import batch_name_for
 from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary
@@ -161,8 +161,7 @@ async def status(
 @batch.command(help_epilogue=MORE_HELP)
 async def pause(name: Name, /, *, screen: Screen = PEOPLE) -> int:
     """Start no more orders for now; those under way go on."""
-    said = "pauses; orders under way go on"
-    return await _told(screen, name, said, lambda batches: batches.pause(name))
+    return await _told(screen, name, "pauses; orders under way go on", lambda batches: batches.pause(name))
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -193,8 +192,7 @@ async def cancel(
     screen: Screen = PEOPLE,
 ) -> int:
     """Start no more orders. Those under way finish."""
-    rest = "are being cancelled" if orders else "finish"
-    said = f"starts no more orders; those under way {rest}"
+    said = f"starts no more orders; those under way {'are being cancelled' if orders else 'finish'}"
     return await _told(screen, name, said, lambda batches: batches.cancel(name, orders_too=orders))
 
 
@@ -233,6 +231,7 @@ async def batches(
     query: Annotated[str | None, Parameter(help="A part of the name.")] = None,
     /,
     *,
+    status: Annotated[BatchStatus | None, Parameter(help="Only batches of this status.")] = None,
     since: Since = None,
     before: Before = None,
     limit: Annotated[
@@ -243,29 +242,32 @@ async def batches(
     wanted = BatchFilter(query, moment(since), moment(before))
     settings = configured()
     async with open_order_system(settings) as system:
-        book = system.book
-        rows = every_row(lambda cursor: book.batches(wanted, cursor=cursor))
-        shown, total = await screen.answer_each(rows, limit)
-        if not screen.as_json:
-            client = system.batch_client(await server_if_any(settings))
-            progress = await asyncio.gather(*(client.progress_soon(batch.name) for batch in shown))
-            screen.show(_table(shown, progress) if total else Text("no batch fits"))
+        client = system.batch_client(await server_if_any(settings))
+        rows = every_row(lambda cursor: client.listed(wanted, status, cursor=cursor))
+        if screen.as_json:
+            await screen.answer_each(rows, 0)
+            return CLEAN
+        shown: list[BatchSummary] = []
+        async for row in rows:
+            shown.append(row)
+            if len(shown) == limit:
+                break
+    screen.show(_table(shown) if shown else Text("no batch fits"))
     return CLEAN
 
 
-def _table(shown: Sequence[BatchSummary], progress: Sequence[BatchProgress | None]) -> Table:
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column("Batch", overflow="fold")
-    for column in ("Status", "Done", "Failed"):
-        table.add_column(column, no_wrap=True, justify="left" if column == "Status" else "right")
-    table.add_column("Started, UTC", no_wrap=True)
-    for batch, known in zip(shown, progress, strict=True):
-        counts = known and known.counts
+def _table(shown: Sequence[BatchSummary]) -> Table:
+    numbers = (Column(title, no_wrap=True, justify="right") for title in ("Done", "Failed"))
+    status, started_at = (Column(title, no_wrap=True) for title in ("Status", "Started, UTC"))
+    columns = (Column("Batch", overflow="fold"), status, *numbers, started_at)
+    table = Table(*columns, header_style="bold", box=None, pad_edge=False)
+    for batch in shown:
+        known = batch.progress
         table.add_row(
             batch.name,
             status_text(known.status if known else "not known"),
-            f"{counts.ended:,} of {known.orders_expected:,}" if counts and known else "",
-            f"{counts.failed:,}" if counts and counts.failed else "",
+            f"{known.counts.ended:,} of {known.orders_expected:,}" if known else "",
+            f"{known.counts.failed:,}" if known and known.counts.failed else "",
             f"{batch.started_at:%Y-%m-%d %H:%M}",
         )
     return table

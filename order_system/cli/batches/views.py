@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ _ORDERS = (
 _OTHERS = ("rejected", "duplicate", "left_out")
 """Rows and orders of the file that are not run."""
 
+_pace = partial(pace_words, elsewhere=f"{STARTER} attention")
+
 
 def progress_picture(progress: BatchProgress) -> RenderableType:
     expected, done = max(1, progress.orders_expected), progress.counts.ended
@@ -51,10 +54,6 @@ def progress_picture(progress: BatchProgress) -> RenderableType:
 def progress_words(progress: BatchProgress) -> str:
     parts = [f"{progress.name} {progress.status}: {_counts_line(progress.stand)}", _pace(progress)]
     return " · ".join(part for part in parts if part)
-
-
-def _pace(progress: BatchProgress) -> str:
-    return pace_words(progress, elsewhere=f"{STARTER} attention")
 
 
 def _counts_line(counts: BatchCounts) -> Text:

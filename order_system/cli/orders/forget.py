@@ -18,7 +18,7 @@ async def forget(
     older_than: Annotated[
         str | None, Parameter(help="All that are closed for so long: 400d, or from before 2026-11-25.")
     ] = None,
-    reason: Annotated[str, Parameter(help="Why, without a word about the customer: it is kept.")],
+    note: Annotated[str, Parameter(help="Why, without a word about the customer: it is kept.")],
     named: Named = None,
     embedded: Embedded = False,
     screen: Screen = PEOPLE,
@@ -29,8 +29,7 @@ async def forget(
     async with open_session(configured(), screen, embedded=embedded) as session:
         chosen = [await session.order_meant(said) for said in order_ids]
         chosen = chosen or await session.system.book.to_forget(batch=batch, before=before)
-        forgetting = session.system.forgetting(session.temporal)
-        told = forgetting.all_of(chosen, who=who_answers(named), why=reason)
+        told = session.system.forgetting(session.temporal).all_of(chosen, who=who_answers(named), note=note)
         with screen.waiting("orders are forgotten"):
             rows = [each async for each in told]
     refused = sum(not row.accepted for row in rows)

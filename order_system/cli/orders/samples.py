@@ -8,7 +8,6 @@ and everything that a bill can have."""
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from rich.table import Column
@@ -86,7 +85,7 @@ def sample_orders(first_number: int) -> list[Order]:
     """Return the samples as `ORDER-<first_number>` and the numbers that follow, of at least three digits."""
     return [
         order.model_copy(update={"order_id": sample_id(number)})
-        for number, order in enumerate(_samples(), first_number)
+        for number, order in enumerate(read_orders(_FILE.read_bytes(), _FILE.name), first_number)
     ]
 
 
@@ -98,11 +97,6 @@ def next_sample_number(existing_ids: Iterable[str]) -> int:
     """Return one more than the largest number in use; 1 if there is none. Other kinds of IDs do not count."""
     numbers = (int(match[1]) for match in map(_SAMPLE_ID.fullmatch, existing_ids) if match)
     return max(numbers, default=0) + 1
-
-
-@cache
-def _samples() -> list[Order]:
-    return read_orders(_FILE.read_bytes(), _FILE.name)
 
 
 async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Order]) -> list[Order]:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -106,7 +106,9 @@ def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Res
             return operation.read_answer(asked, content)
         except ValueError as wrong:
             raise AnswerLost(f"{path}: what came is no answer to this call: {wrong}") from wrong
-    problem, seconds = _problem(content), response.headers.get("Retry-After", "")
+    problem, seconds = wire.Problem(), response.headers.get("Retry-After", "")
+    with suppress(ValidationError):
+        problem = wire.Problem.model_validate_json(content)
     retry_after = int(seconds) if seconds.isdecimal() and len(seconds) < 10 else None
     said = " ".join((problem.detail or content.decode(errors="replace")).split())[:_SHOWN]
     told_to_wait = retry_after is not None and status in (429, 503)
@@ -117,10 +119,3 @@ def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Res
     if response.is_client_error and (refusal := operation.refusals.get(problem.type)):
         raise refusal(said)
     raise AnswerLost(f"{path}: {status} of type {problem.type[:_SHOWN]} settles nothing: {said}")
-
-
-def _problem(content: bytes) -> wire.Problem:
-    try:
-        return wire.Problem.model_validate_json(content)
-    except ValidationError:
-        return wire.Problem()

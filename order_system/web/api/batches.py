@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from order_system.batches.files import ENCODINGS
 from order_system.domain import policy
-from order_system.domain.batch import BatchRequest
+from order_system.domain.batch import BatchRequest, BatchStatus
 from order_system.domain.errors import AnswerRefused, UnknownBatch
 from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchOrder, BatchSummary, LineStatus, Page
 from order_system.domain.order import Capture, Flow
@@ -103,19 +103,21 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     return JSONResponse(batch.model_dump(mode="json"), 202, {"Location": batch.location})
 
 
-@router.get("", **described("List batches", "A page, newest first.", "batches"))
+@router.get("", **described("List batches", "A page, newest first.", "batches", [502]))
 async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
     services: Given,
     linked: Linked,
     q: Annotated[str | None, Query(max_length=LONGEST, description="A part of the name.")] = None,
+    status: Annotated[BatchStatus | None, Query(description="Only batches of this status.")] = None,
     started_since: Moment = None,
     started_before: Moment = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
 ) -> Page[BatchSummary]:
-    """Lists each batch once, with its newest run."""
+    """Lists each batch once, with its newest run. `progress` is null if it cannot be had soon. With
+    `status` a page may hold fewer rows than `limit` although there are more: `next` tells."""
     wanted = BatchFilter(q, started_since, started_before)
-    return linked(await services.book.batches(wanted, cursor=cursor, limit=limit))
+    return linked(await services.batches.listed(wanted, status, cursor=cursor, limit=limit))
 
 
 @router.get("/{name}", **described("Read a batch", "How far it is.", "batch", [404, 502]))

@@ -241,10 +241,8 @@ async def forget(order_id: OrderId, answer: Answer, services: Given, caller: Ope
     """Deletes an order's workflows, and all data about its customer. Amounts, stock and times stay. `note`
     says why; it is kept, so it must not mention the customer. 409 for an order that is not finished. Safe to
     repeat, also to finish what was interrupted."""
-    given = answer.given(caller)
     await services.orders.status(order_id)  # this raises UnknownOrder
-    told = services.forgetting.all_of([order_id], who=given["who"], why=given["note"])
-    [came] = [each async for each in told]
+    [came] = [each async for each in services.forgetting.all_of([order_id], **answer.given(caller))]
     if not came.accepted:
         raise ForgettingRefused(came.detail)
     return came

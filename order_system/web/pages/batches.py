@@ -1,7 +1,6 @@
 """`/batches`: the batches, newest first, with the progress of each. `/batches/{name}`: one batch, its orders,
 and what a person may do about it."""
 
-import asyncio
 from contextlib import suppress
 from typing import Annotated
 
@@ -36,19 +35,15 @@ async def list_batches(
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
     wanted = BatchFilter(name=q.strip() or None)
-    page = await visit.services.book.batches(wanted, cursor=cursor, limit=ROWS)
-    asked = (visit.services.batches.progress_soon(batch.name) for batch in page.rows)
-    progress = await asyncio.gather(*asked)
+    page = await visit.services.batches.listed(wanted, None, cursor=cursor, limit=ROWS)
     return await visit.page(
         "batches.html",
         place=HERE,
-        calm=all(known is None or known.status in ENDED for known in progress),
+        calm=all(batch.progress is None or batch.progress.status in ENDED for batch in page.rows),
         page=page,
         wanted=wanted.name,
-        batches=[
-            (batch, known, expected(known) if known else 0, parts_of(known) if known else [])
-            for batch, known in zip(page.rows, progress, strict=True)
-        ],
+        expected=expected,
+        parts_of=parts_of,
     )
 
 

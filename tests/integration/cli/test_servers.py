@@ -191,11 +191,12 @@ def test_while_a_worker_waits_for_its_server_orders_and_batches_are_listed_from_
     (tmp_path / "worker.lock").write_text("127.0.0.1:1 default")
     with (tmp_path / "worker.lock").open() as worker:
         fcntl.flock(worker, fcntl.LOCK_SH)
-        listed = [
-            starter(command, env={"ORDER_DATA_DIR": str(tmp_path)}) for command in ("orders", "batches")
-        ]
+        env = {"ORDER_DATA_DIR": str(tmp_path)}
+        listed = [starter(command, env=env) for command in ("orders", "batches")]
+        by_status = starter("batches", "--status", "running", env=env)
     assert [(each.code, each.err) for each in listed] == [(0, ""), (0, "")]
     assert "No Temporal server answers at 127.0.0.1:1. Start it" in listed[0].out
+    assert (by_status.code, "the Temporal server does not answer" in by_status.err) == (3, True)
 
 
 @pytest.mark.long

@@ -36,7 +36,7 @@ from tests.fixtures.steering.waiting import eventually
 pytestmark = pytest.mark.usefixtures("calls_may_be_held")
 
 WAIT_SECONDS = 60
-ADA = {"who": "ada", "why": "ticket 123"}
+ADA = {"who": "ada", "note": "ticket 123"}
 
 
 async def told(shop: Shop, *orders: Order, folder: Path = Path("none")) -> list[str]:
@@ -108,7 +108,7 @@ async def test_cut_off_it_is_finished_and_a_new_submission_is_not_hurt(shop: Sho
         with pytest.raises(ConnectionError):
             await anext(forgets.all_of([order.order_id], **ADA))
         assert await noted(shop, order) == [("ada", "ticket 123", AnsweredAs.FORGETTING)]
-        came = [each async for each in forgets.all_of([order.order_id], who="bob", why="at last")]
+        came = [each async for each in forgets.all_of([order.order_id], who="bob", note="at last")]
         now = await shop.client.status(order.order_id)
 
     assert [each.accepted for each in came] == [True]

@@ -109,8 +109,8 @@ async def test_of_ten_orders_out_of_thirty_nothing_is_left(
                     await run_command(["batch", "retry", "new", *joining])
         by_hand = [order.order_id for order in orders[:10:2]]
         for command in (
-            ["forget", *by_hand, "--reason", "ticket 123"],
-            ["forget", "--batch", "old", "--reason", "ticket 124"],
+            ["forget", *by_hand, "--note", "ticket 123"],
+            ["forget", "--batch", "old", "--note", "ticket 124"],
             ["status", by_hand[0]],
         ):
             assert await run_command(command) == 0

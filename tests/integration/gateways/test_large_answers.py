@@ -33,6 +33,9 @@ async def test_nothing_is_unpacked() -> None:
     async with saying(answer(200, packed, Content_Encoding="gzip")) as service:
         with pytest.raises(AnswerLost, match="what came is no answer to this call"):
             await charging(service.url)
+    async with saying(answer(500, packed, Content_Encoding="gzip")) as service:
+        with pytest.raises(AnswerLost, match="settles nothing: its content is packed as gzip: not read"):
+            await charging(service.url)
     assert b"Accept-Encoding: identity" in service.heard
 
 

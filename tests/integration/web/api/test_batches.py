@@ -63,6 +63,9 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
         retried = await operator.post(f"/api/batches/{name}/retry")
         again = await ended(operator, name)
         batches = await all_rows(operator, "/api/batches")
+        by_status = {
+            each: await all_rows(operator, "/api/batches", status=each) for each in ("finished", "paused")
+        }
         flow = await flow_in_history(shop.temporal, ids[1])
 
     assert plan.status_code == 200
@@ -92,6 +95,8 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
     assert again["counts"]["failed"] == 1
     assert [(batch["name"], batch["only_failed"]) for batch in batches] == [(name, True)]
     assert batches[0]["file"] == f"{name}.csv"
+    assert batches[0]["progress"]["counts"]["failed"] == 1
+    assert by_status == {"finished": batches, "paused": []}
 
 
 async def test_json_lines_are_taken_too(shop: WebShop, operator: AsyncClient) -> None:
