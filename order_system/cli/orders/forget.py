@@ -18,7 +18,10 @@ async def forget(
     older_than: Annotated[
         str | None, Parameter(help="All that are closed for so long: 400d, or from before 2026-11-25.")
     ] = None,
-    note: Annotated[str, Parameter(help="Why, without a word about the customer: it is kept.")],
+    note: Annotated[
+        str,
+        Parameter(name=("--note", "--reason"), help="Why, without a word about the customer: it is kept."),
+    ],
     named: Named = None,
     embedded: Embedded = False,
     screen: Screen = PEOPLE,
