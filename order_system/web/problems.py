@@ -165,8 +165,7 @@ def answer_to(error: Exception, method: str = "GET") -> Response:
     if isinstance(error, errors.DatabaseUnready):
         log.warning("the order book cannot be read", reason=str(error))
         detail = _GONE if isinstance(error, errors.BookGone) else "the order book does not answer"
-        begun = "" if method in ("GET", "HEAD") else _BEGUN
-        return problem_response(503, detail + begun, headers=_AGAIN)
+        return problem_response(503, detail + ("" if method in ("GET", "HEAD") else _BEGUN), headers=_AGAIN)
     for kind in type(error).__mro__:
         if status := _STATUS.get(kind):
             mistakes = (

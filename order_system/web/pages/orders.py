@@ -197,8 +197,7 @@ def _folded(order_id: str, lines: list[Tried]) -> list[Tried]:
         return lines
     begin, hidden, end = lines[:1], lines[1 : 2 - MOST_APART], lines[2 - MOST_APART :]
     first, last, said = hidden[0], hidden[-1], {each.said for each in hidden}
-    json = f"of which {STARTER} status {order_id} --json tells"
-    each_said = f"each: {said.pop()}" if len(said) == 1 else json
-    words = f"… {last.last - first.first + 1:,} attempts more, {each_said}"
+    told = f"each: {said.pop()}" if len(said) == 1 else f"of which {STARTER} status {order_id} --json tells"
+    words = f"… {last.last - first.first + 1:,} attempts more, {told}"
     ended_at = first.began_at and last.ended_at  # the time in between is shown
     return [*begin, Tried(first.activity, first.first, last.last, words, first.began_at, ended_at), *end]
