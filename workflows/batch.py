@@ -66,7 +66,7 @@ class BatchFulfillmentWorkflow:
         """Return the status, the counts and the pace. Asking changes nothing."""
         status, size, tally = self._shown_status(), self._request.file.size, self._tally
         ended = status in ENDED
-        moving = status in (BatchStatus.RUNNING, BatchStatus.STOPPING)
+        left = tally.seconds_left(size) if status is BatchStatus.RUNNING else None
         return BatchProgress(
             name=self._request.name,
             workflow_id=workflow.info().workflow_id,
@@ -78,7 +78,7 @@ class BatchFulfillmentWorkflow:
             updated_at=tally.updated_at,
             orders_expected=tally.counts.valid if ended else tally.expected(size),
             orders_a_second=tally.whole_pace() if ended else tally.recent_pace(),
-            seconds_left=0.0 if ended else tally.seconds_left(size) if moving else None,
+            seconds_left=0.0 if ended else left,
             handed_on=tuple(sorted(self._window.handed_on())),
         )
 

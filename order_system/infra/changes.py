@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from order_system.domain.errors import OrderSystemError
+from order_system.domain.errors import DatabaseUnready, NoWorkerAnswers, OrderSystemError, ServerAway
 
 CHANGES = "order_system.changes"
 Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
@@ -43,6 +43,9 @@ def noted(did: str) -> Callable[[Method], Method]:
             try:
                 answer = await method(*args, **kwargs)
                 came_to = _named(answer, "how", "result", "state")
+            except (DatabaseUnready, NoWorkerAnswers, ServerAway) as unanswered:
+                came_to += f": {unanswered}"
+                raise
             except OrderSystemError as refused:
                 came_to = f"refused: {refused}"
                 raise

@@ -148,10 +148,11 @@ TYPES = {
 }
 """The names by which a program tells problems of one status apart. They never change."""
 _GONE = "the order book is gone from its place: move it back, or put a copy there and start `serve` again"
+_BEGUN = "; what was asked for may have begun: look before you ask again"
 _AGAIN = {"Retry-After": f"{policy.ASK_AGAIN.total_seconds():.0f}"}
 
 
-def answer_to(error: Exception) -> Response:
+def answer_to(error: Exception, method: str = "GET") -> Response:
     if isinstance(error, RequestValidationError):
         error = Invalid([_mistake(each) for each in error.errors()])
     elif isinstance(error, HTTPException):
@@ -163,8 +164,8 @@ def answer_to(error: Exception) -> Response:
         return problem_response(422, str(error), error.mistakes, kind=Invalid)
     if isinstance(error, errors.DatabaseUnready):
         log.warning("the order book cannot be read", reason=str(error))
-        gone = isinstance(error, errors.BookGone)
-        return problem_response(503, _GONE if gone else "the order book does not answer", headers=_AGAIN)
+        detail = _GONE if isinstance(error, errors.BookGone) else "the order book does not answer"
+        return problem_response(503, detail + ("" if method in ("GET", "HEAD") else _BEGUN), headers=_AGAIN)
     for kind in type(error).__mro__:
         if status := _STATUS.get(kind):
             mistakes = (
@@ -181,7 +182,7 @@ def answer_with_problems(app: FastAPI) -> None:
     async def answered(request: Request, error: Exception) -> Response:
         if isinstance(error, errors.ServerAway):
             error = errors.ServerUnreachable(no_answer(request.app.state.services.temporal))
-        answer = answer_to(error)
+        answer = answer_to(error, request.method)
         if answer.status_code == 405:
             answer.headers["Allow"] = ", ".join(_allowed(request))
         return answer

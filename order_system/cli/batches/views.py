@@ -85,8 +85,9 @@ def progress_table(progress: BatchProgress) -> Iterator[RenderableType]:
             table.add_row(status_text(name).append(f", {so_many(rows, 'row')}"), f"{getattr(counts, name):,}")
     if counts.rows:
         table.add_row("rows read", f"{counts.rows:,}")
-    table.caption = _pace(progress)
     yield table
+    if pace := _pace(progress):  # no caption: that is as narrow as the table, and would cut a command
+        yield Text(pace, style="dim italic")
     if waiting := ", ".join(progress.handed_on[:MAX_SHOWN]):
         yield Text(f"these take long: {waiting}", style="bold magenta")
     if counts.rows and not counts.valid and progress.status in ENDED:

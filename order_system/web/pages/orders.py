@@ -108,7 +108,7 @@ async def show(visit: Visit, order_id: str) -> Response:
         stuck=[undo.step for undo in order.undos if undo.may_be_handled],
         tried_again=[undo.step for undo in order.undos if undo.tried_again],
         drawing=drawn(list(spans_of(order)), visit.now),
-        attempts=list(attempts_told(order.attempts)),
+        attempts=list(attempts_told(order_id, order.attempts)),
     )
 
 
@@ -173,7 +173,7 @@ class Tried:
     ended_at: datetime | None = None
 
 
-def attempts_told(attempts: Sequence[AttemptMade]) -> Iterator[Tried]:
+def attempts_told(order_id: str, attempts: Sequence[AttemptMade]) -> Iterator[Tried]:
     """Yield lines by series, in order of the first attempts. Retrying a held step begins a new series."""
     series: list[list[Tried]] = []
     latest: dict[str, list[Tried]] = {}
@@ -189,15 +189,15 @@ def attempts_told(attempts: Sequence[AttemptMade]) -> Iterator[Tried]:
         last = made.last_number
         lines.append(Tried(made.activity, made.number, last, said, made.began_at, made.ended_at))
     for lines in series:
-        yield from _folded(lines)
+        yield from _folded(order_id, lines)
 
 
-def _folded(lines: list[Tried]) -> list[Tried]:
+def _folded(order_id: str, lines: list[Tried]) -> list[Tried]:
     if len(lines) <= MOST_APART:
         return lines
     begin, hidden, end = lines[:1], lines[1 : 2 - MOST_APART], lines[2 - MOST_APART :]
     first, last, said = hidden[0], hidden[-1], {each.said for each in hidden}
-    each_said = f"each: {said.pop()}" if len(said) == 1 else f"of which {STARTER} status --json tells"
-    words = f"… {last.last - first.first + 1:,} attempts more, {each_said}"
+    told = f"each: {said.pop()}" if len(said) == 1 else f"of which {STARTER} status {order_id} --json tells"
+    words = f"… {last.last - first.first + 1:,} attempts more, {told}"
     ended_at = first.began_at and last.ended_at  # the time in between is shown
     return [*begin, Tried(first.activity, first.first, last.last, words, first.began_at, ended_at), *end]

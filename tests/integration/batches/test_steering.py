@@ -141,8 +141,11 @@ async def test_orders_of_an_earlier_run_are_cancelled_too(
         await shop.batches.cancel(name, orders_too=True)
         shop.stage.mend()
         await eventually(it_is_told, SECONDS, "that order to be asked to stop")
+        stopping = await shop.batches.progress(name)
         running.let_go()
         last = await shop.followed(name)
+    assert (stopping.status, stopping.seconds_left) == (BatchStatus.STOPPING, None), "the rest never starts"
+    assert stopping.orders_a_second
     assert last.status == BatchStatus.CANCELLED
     assert_adds_up(last)
     counts = last.counts

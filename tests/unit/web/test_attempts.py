@@ -25,7 +25,7 @@ def test_of_many_attempts_the_first_and_the_last_few_are_told_and_the_others_in_
     voids = [made("void", n, FIFTH.get(n, "not reached")) for n in range(1, 13)]
     charges = [made("charge", 1), made("charge", 4), made("charge", 5, None), made("charge", 2)]
 
-    told = list(attempts_told([*refunds, *voids, *charges]))
+    told = list(attempts_told("A-1", [*refunds, *voids, *charges]))
 
     assert [(each.activity, each.first, each.last, each.said) for each in told] == [
         ("refund", 1, 1, "not reached"),
@@ -33,7 +33,7 @@ def test_of_many_attempts_the_first_and_the_last_few_are_told_and_the_others_in_
         *(("refund", number, number, "not reached") for number in (99, 100, 101)),
         ("refund", 102, 5_000, "the last one: down"),
         ("void", 1, 1, "not reached"),
-        ("void", 2, 8, "… 7 attempts more, of which python starter.py status --json tells"),
+        ("void", 2, 8, "… 7 attempts more, of which python starter.py status A-1 --json tells"),
         *(("void", number, number, "not reached") for number in (9, 10, 11, 12)),
         ("charge", 1, 1, "not reached"),
         ("charge", 2, 3, "no answer noted"),  # a worker had died
@@ -48,6 +48,6 @@ def test_of_many_attempts_the_first_and_the_last_few_are_told_and_the_others_in_
 def test_of_several_in_one_line_nobody_knows_how_long_they_took_if_the_first_was_never_noted() -> None:
     """Each line that has an end has a beginning, too: the page shows the time in between."""
     charges = [made("charge", number) for number in (1, 3, 4, 5, 6, 7)]
-    told = list(attempts_told(charges))
+    told = list(attempts_told("A-1", charges))
     assert [(each.first, each.last) for each in told] == [(1, 1), (2, 3), (4, 4), (5, 5), (6, 6), (7, 7)]
     assert (told[1].began_at, told[1].ended_at) == (None, None)

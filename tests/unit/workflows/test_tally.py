@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from order_system.cli.batches.views import progress_picture, progress_table, progress_words
 from order_system.domain import policy
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchState, BatchStatus
+from order_system.infra.process import STARTER
 from workflows.tally import BatchTally
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -154,6 +155,9 @@ def test_the_table_names_those_that_take_long() -> None:
     assert "these take long: A-1, A-2" in table
     assert "2.0 orders/s" in table
     assert "left" not in table
+    still = progress(BatchStatus.RUNNING, updated_at=NOON)
+    advice = f"no order has ended for 30 s: {STARTER} attention tells what waits"
+    assert advice in shown(progress_table(still)).splitlines(), "on one line, to be typed as it stands"
 
 
 def test_a_new_batch_knows_its_total_before_it_has_read_a_page() -> None:

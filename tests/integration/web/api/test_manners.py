@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
 from httpx import AsyncClient
 
+from order_system.domain.errors import DatabaseUnreachable
+from order_system.orders.client import OrderClient
 from order_system.web.problems import TYPES
 from tests.fixtures.shops.batch_shop import row
 from tests.fixtures.shops.shop import an_order
@@ -93,3 +96,21 @@ async def test_the_documents_of_the_api_are_complete(shop: WebShop, operator: As
     operations = [each for path in described["paths"].values() for each in path.values()]
     assert [each["summary"] for each in operations if f'id="{each["operationId"]}"' not in page] == []
     assert [name for name in described["components"]["schemas"] if f'id="schema-{name}"' not in page] == []
+
+
+async def test_a_change_that_the_book_did_not_answer_is_said_to_have_begun_perhaps(
+    operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order is started before the book is asked for it: with a full disk it runs all the same."""
+
+    async def disk_is_full(*_: object) -> None:
+        raise DatabaseUnreachable("the order book does not answer: database or disk is full")
+
+    monkeypatch.setattr(OrderClient, "submit", disk_is_full)
+    monkeypatch.setattr(OrderClient, "status", disk_is_full)
+    sent = await operator.post("/api/orders", json=document(an_order()))
+    read = await operator.get("/api/orders/A-1")
+    assert (sent.status_code, read.status_code) == (503, 503)
+    away = "the order book does not answer"
+    assert sent.json()["detail"] == f"{away}; what was asked for may have begun: look before you ask again"
+    assert read.json()["detail"] == away
