@@ -21,7 +21,7 @@ from order_system.web.pages.visit import Visit, redirect
 
 router = APIRouter()
 HERE = "/new-order"
-_CODES = {InvalidOrder: 422, OrderConflict: 409, ServerAway: 503}
+_CODES: dict[type[Exception], int] = {InvalidOrder: 422, OrderConflict: 409, ServerAway: 503}
 
 
 @router.get(HERE)
