@@ -8,10 +8,11 @@ from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
 from order_system.domain.card_numbers import holds_card_number
-from order_system.domain.errors import InvalidOrder, OrderConflict
+from order_system.domain.errors import InvalidOrder, OrderConflict, ServerAway
 from order_system.domain.ids import is_order_id
 from order_system.gateways.loading import chosen, not_simulated
 from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
+from order_system.infra.temporal.connection import no_answer
 from order_system.intake.reader import order_document, read_orders
 from order_system.orders.client import Submitted
 from order_system.web.documents.orders import read_order
@@ -20,6 +21,7 @@ from order_system.web.pages.visit import Visit, redirect
 
 router = APIRouter()
 HERE = "/new-order"
+_CODES: dict[type[Exception], int] = {InvalidOrder: 422, OrderConflict: 409, ServerAway: 503}
 
 
 @router.get(HERE)
@@ -51,10 +53,11 @@ async def submit(
         if again not in ("", order.order_id):
             raise InvalidOrder(f"the document: order_id must stay {again}: another ID is another order")
         submission = await visit.services.orders.submit(order)
-    except (InvalidOrder, OrderConflict) as refused:
+    except (InvalidOrder, OrderConflict, ServerAway) as refused:
         kept = "" if holds_card_number(document) else document
-        code = HTTPStatus.CONFLICT if isinstance(refused, OrderConflict) else HTTPStatus.UNPROCESSABLE_ENTITY
-        return await _form(visit, kept, mistakes=str(refused).splitlines(), again=again, code=code)
+        told = no_answer(visit.services.temporal) if isinstance(refused, ServerAway) else str(refused)
+        code = next(code for kind, code in _CODES.items() if isinstance(refused, kind))
+        return await _form(visit, kept, mistakes=told.splitlines(), again=again, code=code)
     started = submission.how is Submitted.STARTED
     return redirect(f"/orders/{order.order_id}", "submitted" if started else "submitted-before")
 

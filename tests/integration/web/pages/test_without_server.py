@@ -1,6 +1,8 @@
 """The pages where no Temporal server answers: lists come from the book, all else says what is missing."""
 
 import asyncio
+import html
+import json
 from pathlib import Path
 
 from httpx import AsyncClient
@@ -10,7 +12,9 @@ from order_system.domain.book import SubmissionStatus
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database
 from tests.fixtures.databases.filled_book import BEGAN, effect, fill, fill_batch, submission
+from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.seen_pages import seen
+from tests.fixtures.web.web import document
 
 
 async def test_lists_are_shown_as_the_book_has_them(
@@ -112,3 +116,16 @@ async def test_many_orders_are_read_a_page_at_a_time_with_the_filters_kept(
 
     assert found == [f"N-{number:03}" for number in reversed(range(120))]
     assert page.links["/?q=n-&status=fulfilled"] == "Newest"
+
+
+async def test_an_order_that_was_typed_while_no_server_answers_is_kept(
+    without_server: AsyncClient, forsaken: Client
+) -> None:
+    typed = json.dumps(document(an_order()))
+    answer = await without_server.post("/new-order", data={"document": typed})
+    page = seen(answer)
+    assert answer.status_code == 503
+    assert typed in html.unescape(answer.text)
+    assert cure(forsaken) in page.text
+    assert "The order was not submitted" not in page.text, "an answer may have been lost"
+    assert "Whether the order was submitted is not known" in page.text
