@@ -101,11 +101,11 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def last_words(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, str]:
-        """Return the words of each one's last failed attempt: `NotReached: no answer (refund, attempt 3)`."""
+        """Return the words of each one's last failed attempt: `refund, attempt 3: NotReached: no answer`."""
         failed = attempts.c.order_id.in_(order_ids) & attempts.c.said.is_not(None)
         rows = tx.execute(sa.select(attempts).where(failed).order_by(attempts.c.began_at))
         return {
-            row.order_id: f"{row.said} ({row.activity.replace('_', ' ')}, attempt {row.last_number})"
+            row.order_id: f"{row.activity.replace('_', ' ')}, attempt {row.last_number}: {row.said}"
             for row in rows
         }
 

@@ -55,7 +55,7 @@ async def test_attention_has_all_that_a_hand_needs_and_is_answered(
         await colleague.goto("/")
         await expect(colleague.locator("#waiting")).to_have_text("1")
         row = colleague.locator(f"#row-{order.order_id}")
-        await expect(row).to_contain_text("refund: connection refused (refund, attempt 1)")
+        await expect(row).to_contain_text("refund, attempt 1: NotReached: refund: connection refused")
 
     await answered_by_hand(page, card)
     undo = page.locator("#step-payment .undo")

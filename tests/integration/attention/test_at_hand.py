@@ -147,7 +147,7 @@ async def test_the_oldest_comes_first_with_sums_by_currency_and_lists_tell_what_
     assert {receipt.effect for receipt in held[0].receipts} >= {Effect.CHARGE, Effect.RESERVE, Effect.LABEL}
     assert found == {None: [3, 0, 0, 1], OrderStatus.NEEDS_ATTENTION: [3, 0, 0, 1]}
     assert rows[orders[0].order_id].failed_step is Step.SHIPPING
-    assert rows[orders[0].order_id].reason == "ShippingRefused: on strike (dispatch, attempt 1)"
+    assert rows[orders[0].order_id].reason == "dispatch, attempt 1: ShippingRefused: on strike"
     assert (rows[noted.order_id].status, rows[noted.order_id].reason) == (OrderStatus.FULFILLED, None)
     assert rows[noted.order_id].note == "the notice was not sent"
 
