@@ -4,7 +4,7 @@ and so is every message. The tests compare the two."""
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from itertools import compress
 from operator import itemgetter, mul, ne
 from string import punctuation
@@ -109,7 +109,6 @@ def _total(first: Fields, of_lines: Sequence[str]) -> int | None:
     return total if adds_up else None
 
 
-@lru_cache(maxsize=10_000)  # fees and taxes repeat
 def cents(amount: str) -> int:
     """Return a plain row's amount in minor units; a blank is 0."""
     return int(amount.replace(".", "")) if amount else 0
