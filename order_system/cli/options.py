@@ -19,7 +19,7 @@ Embedded = Annotated[
 ]
 Strict = Annotated[bool, Parameter(help="Exit with 4 if an order was not fulfilled.")]
 OrderId = Annotated[str, Parameter(help="For example ORDER-001, or the ID of one of its workflows.")]
-Since = Annotated[str | None, Parameter(help="From then on: 24h (ago), 2026-11-25 or 2026-11-25T08:00, in UTC.")]
+Since = Annotated[str | None, Parameter(help="From then on: 24h (ago), 2026-11-25, 2026-11-25T08:00 (UTC).")]
 Before = Annotated[str | None, Parameter(help="Only earlier than that: likewise.")]
 
 
