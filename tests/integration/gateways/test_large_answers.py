@@ -28,6 +28,12 @@ async def test_a_gateway_that_says_too_much_has_not_answered() -> None:
         never.set()
 
 
+@pytest.mark.parametrize("coding", ["identity", "Identity", "", "utf-8", "gzip"])
+async def test_an_answer_that_can_be_read_counts_whatever_its_coding_is_called(coding: str) -> None:
+    async with saying(answer(200, RECEIPT, Content_Encoding=coding)) as service:
+        assert (await charging(service.url)).charge_id == RECEIPT["charge_id"]
+
+
 async def test_nothing_is_unpacked() -> None:
     packed = gzip.compress(json.dumps(RECEIPT).encode())
     async with saying(answer(200, packed, Content_Encoding="gzip")) as service:
