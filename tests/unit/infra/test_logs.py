@@ -172,7 +172,7 @@ def test_nobody_is_named(lines: Lines, fields: dict[str, object]) -> None:
 
     (line,) = lines()
 
-    told = json.dumps(line)
+    told = json.dumps(line | {"timestamp": ""})  # a microsecond may have these digits
     assert REDACTED in told
     for secret in ("Ada", "example.com", "Main St", "pm_", "4111"):
         assert secret not in told
