@@ -25,15 +25,19 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
     """Raises BenchmarkFailed."""
     with tempfile.TemporaryDirectory(prefix="order-benchmark-") as folder:
         async with AsyncExitStack() as opened:
-            port, collector = _unused_port(), opened.enter_context(_collecting())
-            ours_on = {METRICS: {"metrics_port": str(port)}, TRACES: {"metrics_port": str(port + 1)}}
+            collector = opened.enter_context(_collecting())
             sent_to = {TRACES: {"OTEL_EXPORTER_OTLP_ENDPOINT": collector}}
             stages: dict[str, Stage] = {}
+            ports: list[int] = []
             for name in NAMES:
+                shown_at: dict[str, str] = {}
+                if name != OFF:
+                    ports.append(_unused_port())
+                    shown_at = {"metrics_port": str(ports[-1])}
                 place = Path(folder) / name.replace(" ", "-")
-                stage = open_stage(place, besides=sent_to.get(name), **ours_on.get(name, {}))
+                stage = open_stage(place, besides=sent_to.get(name), **shown_at)
                 stages[name] = await opened.enter_async_context(stage)
-            await opened.enter_async_context(_scraped((port, port + 1)))
+            await opened.enter_async_context(_scraped(ports))
             ran = await in_turns(stages, scale, "TELEMETRY")
     say(f"  {scale.turns} crowds of {scale.crowd} orders by each worker")
     return _result_of(scale, ran)
@@ -52,9 +56,8 @@ def _result_of(scale: Scale, ran: Sequence[Ran]) -> Result:
 
 
 def _unused_port() -> int:
-    """With another one behind it."""
     with ThreadingHTTPServer((LOOPBACK, 0), BaseHTTPRequestHandler) as found:
-        return min(found.server_port, 65_534)
+        return found.server_port
 
 
 @contextmanager
