@@ -100,6 +100,8 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("woocommerce", {"Quantity (- Refund)": "0"}, "nothing is left in the order"),
         ("woocommerce", {"Quantity (- Refund)": "0.00"}, "nothing is left in the order"),
         ("shopify", {"Shipping Method": "Curbside"}, "to be picked up at the shop"),
+        ("shopify", {"Payment Method": "(for testing) Bogus Gateway"}, "a test: nobody has paid it"),
+        ("shopify", {"Payment Method": "gift_card + bogus"}, "a test: nobody has paid it"),
         ("square", {"Order Refunded Amount": "$2.00"}, "refunded in the shop, wholly or in part"),
         ("square", {"Fulfillment Type": "Pickup"}, "to be picked up at the shop"),
         ("square", {"Fulfillment Status": "Completed"}, "completed in the shop"),
