@@ -45,7 +45,9 @@ def _readings(field: str, free: _Names, *, goes_apart: bool) -> Iterator[_Names]
     line. Names without their word for delivery come first if `goes_apart`. Otherwise they come last, since
     they may tell where the parcel is sent from."""
     fields, word, address = (KNOWN["delivery"][key] for key in ("fields", "word", "address"))
-    goes = f"(?:{address})?(?>{word})(?:(?:{address})(?!line))?(?=[a-z])|{word}" if field in fields else "$."
+    goes = (
+        f"(?:{address})?(?>{word})(?:(?:{address})(?!line|ee))?(?=[a-z])|{word}" if field in fields else "$."
+    )
     named = ["", KNOWN["beside"].get(field, "$.")]
     for what in [goes, *named] if goes_apart else [*named, goes]:
         yield {re.sub(what, "", key, count=1): name for key, name in free.items() if re.search(what, key)}

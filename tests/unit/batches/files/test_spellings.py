@@ -114,6 +114,7 @@ def test_an_order_in_another_spelling_is_the_same_order() -> None:
         ("\u0627\u0644\u0645\u063a\u0631\u0628", "MA"),
         ("Eesti", "EE"),
         ("UAE", "AE"),
+        ("D", "DE"),
         ("Kongo", "CG"),
     ],
 )
