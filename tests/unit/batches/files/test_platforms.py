@@ -171,3 +171,25 @@ def test_both_profiles_know_the_same_words_for_what_is_picked_up() -> None:
         if "*collect*" in state.leave_out
     ]
     assert ways[0] == ways[1]
+
+
+@pytest.mark.parametrize(
+    ("done", "waits"),
+    [
+        ("In transit", "Ready for transit"),
+        ("Out for delivery", "Awaiting delivery"),
+        ("Unterwegs", "Versandbereit"),
+        ("An DHL übergeben", "Noch nicht übergeben"),
+        ("En camino", "Para enviar"),
+        ("Expédiée", "À expédier"),
+        ("Paiement refusé", "Paiement en cours"),
+        ("Abgebrochen", "In Bearbeitung"),
+        ("Declined", "Accepted"),
+        ("Rechazado", "Aceptado"),
+        ("Peruttu", "Uusi"),
+    ],
+)
+def test_what_is_on_its_way_or_was_turned_down_is_left_out(tmp_path: Path, done: str, waits: str) -> None:
+    content = f"Order ID,Status,Ref\n1,{done},a\n2,{waits},b\n"
+    text = first_profile(str(write(tmp_path, content)), [str(tmp_path)])
+    assert f'leave_out = ["{done}"]\nrun = []  # which of ["{waits}"]?' in text
