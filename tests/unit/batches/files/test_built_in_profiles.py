@@ -122,6 +122,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("amazon", {"fulfilled-by": "Amazon.com"}, "Amazon ships it"),
         ("amazon", {"quantity-purchased": "0", "item-price": ""}, "nothing is left in the order"),
         ("amazon", {"is-buyer-requested-cancellation": "true"}, "the buyer asks to cancel it"),
+        ("amazon", {"cod-collectible-amount": "539.00"}, "not paid: the buyer pays on delivery"),
         ("etsy", {"Date Shipped": "03/01/2024"}, "shipped already"),
         ("etsy", {"Order Type": "in_person"}, "sold in person"),
         ("ebay", {"Shipped On Date": "Mar-01-24"}, "shipped already"),
