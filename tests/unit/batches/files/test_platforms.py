@@ -90,8 +90,8 @@ SAP = Export(
     ("Nicht beliefert",),
 )
 OTTO = Export(
-    "Auftragsnummer;Positionsstatus;SKU;Positionspreis;Währung;Versandkosten;Lieferadresse Vorname;"
-    "Lieferadresse Nachname;Lieferadresse Straße;Lieferadresse PLZ;Lieferadresse Ort;"
+    "Auftragsnummer;Positionsstatus;Artikelnummer (SKU);Positionspreis;Währung;Versandkosten;"
+    "Lieferadresse Vorname;Lieferadresse Nachname;Lieferadresse Straße;Lieferadresse PLZ;Lieferadresse Ort;"
     "Lieferadresse Ländercode",
     [
         f"{start};{state};TASSE;10,00;EUR;{fee};Ada;Lovelace;Weg 1;80331;München;DEU"
@@ -187,6 +187,7 @@ def test_both_profiles_know_the_same_words_for_what_is_picked_up() -> None:
         ("Declined", "Accepted"),
         ("Rechazado", "Aceptado"),
         ("Peruttu", "Uusi"),
+        ("Доставляется", "Ожидает сборки"),
     ],
 )
 def test_what_is_on_its_way_or_was_turned_down_is_left_out(tmp_path: Path, done: str, waits: str) -> None:
