@@ -104,6 +104,18 @@ OTTO = Export(
     "payment_method==pm_x,quantity==1,customer_email==a@example.de",
     ("PROCESSABLE",),
 )
+EBAY_DE = Export(
+    "Bestellnummer;E-Mail des Käufers;Versand an - Name;Versand an - Adresse 1;Versand an - Ort;"
+    "Versand an - PLZ;Versand an - Land;Bestandseinheit;Anzahl;Verkauft für;Verpackung und Versand;"
+    "Gesamtpreis;Datum der Bezahlung;Versanddatum",
+    [
+        ";a@example.de;Ada;Weg 1;München;80331;Deutschland;TASSE;2;EUR 10,00;EUR 4,90;EUR 24,90;"
+        f"{paid};{sent}"
+        for paid, sent in (("02-Nov-26", ""), ("02-Nov-26", "03-Nov-26"), ("", ""))
+    ],
+    "",
+    (),
+)
 RUSSIAN = Export(
     "Номер заказа;Статус заказа;Статус оплаты;Получатель;Email;Адрес доставки;Город;Индекс;Страна;Артикул;"
     "Количество;Цена;Стоимость доставки;Итого;Валюта",
@@ -125,6 +137,7 @@ RUSSIAN = Export(
         (ALLEGRO, "Ada, ul. Długa 1, Warszawa, 00-001, PL"),
         (SAP, "Ada, Weg 1, München, 80331, DE"),
         (OTTO, "Ada Lovelace, Weg 1, München, 80331, DE"),
+        (EBAY_DE, "Ada, Weg 1, München, 80331, DE"),
         (RUSSIAN, "Иван, ул. Ленина, 5, Москва, 101000, RU"),
     ],
 )  # fmt: skip
