@@ -172,6 +172,9 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
     if _is("states", "parcel", key_of(name)):
         yield from _section(name, [cell for cell in found if cell not in yes], yes, [], 'of = "all lines"\n')
         return
+    if _is("states", "no_parcel", key_of(name)):
+        yield from _section(name, ["*"], [cell for cell in found if says_no(cell)], [], 'of = "all lines"\n')
+        return
     done = [cell for cell in found if _is_done(cell) or (cell in yes and _is_done(name))]
     others, run = [cell for cell in found if cell not in done], list[str]()
     numbers = [cell for cell in found if cell not in NULLS]

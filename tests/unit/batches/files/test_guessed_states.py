@@ -216,6 +216,7 @@ def test_a_state_of_payment_that_comes_later_in_the_file_is_not_run() -> None:
         ("Skickad", "ja", "nej"),
         ("Lineitem requires shipping", "false", "true"),
         ("Physical", "No", "Yes"),
+        ("Virtual", "yes", "no"),
         ("Parent Item ID", "77", ""),
         ("Partial Refund ($)", "20.0", "0.0"),
         ("Disputed?", "1", "0"),
