@@ -39,7 +39,7 @@ LEXWARE = Export(
     "Auftragsnr.;Auftragsart;Status;Name1;Straße;PLZ;Ort;Land;Lief-Name1;Lief-Straße;Lief-PLZ;Lief-Ort;Lief-Land;E-Mail;"
     "Artikel-Nr.;Menge;Einzelpreis;Gesamt;Versandkosten;Endbetrag",
     [
-        f";{kind};offen;Groß GmbH;Alte Str. 9;10115;Berlin;D;Ada;Weg 1;1010;Wien;A;a@example.at;"
+        f";{kind};offen;Groß GmbH;Alte Str. 9;10115;Berlin;D;Ada;Weg 1;80331;München;D;a@example.de;"
         "TASSE;2,00;10,00;20,00;4,90;24,90"
         for kind in ("Auftragsbestätigung", "Angebot")
     ],
@@ -131,7 +131,7 @@ RUSSIAN = Export(
 @pytest.mark.parametrize(
     ("export", "goes_to"),
     [
-        (LEXWARE, "Ada, Weg 1, Wien, 1010, AT"),
+        (LEXWARE, "Ada, Weg 1, München, 80331, DE"),
         (NETSUITE, "Ada, 1 Oak, Reno, NV, 89501, US"),
         (BOL, "Fien de Vries, Kerkstraat, 12, B, Amsterdam, 1011 AB, NL"),
         (ALLEGRO, "Ada, ul. Długa 1, Warszawa, 00-001, PL"),
