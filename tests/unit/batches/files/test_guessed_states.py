@@ -65,7 +65,7 @@ def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool
         ("Stato", "Pagamento a distanza accettato", "Pagamento non accettato"),
         ("Estado", "Pagamento remoto aceite", "Pagamento não recebido"),
         ("Status", "Betaling op afstand aanvaard", "Betaling niet ontvangen"),
-        ("Статус оплаты", "Оплачен", "\u041d\u0435 оплачен"),
+        ("Оплачен", "Да", "Нет"),
         ("Статус", "Оплачено", "Частично оплачено"),
         ("订单状态", "已付款", "待付款"),
     ],
