@@ -22,7 +22,8 @@ SHOPIFY = {
     "Shipping Address2": "", "Shipping City": "{city}", "Shipping Zip": "'{postal_code}",
     "Shipping Province": "{region}", "Shipping Country": "{country}", "Cancelled at": "",
     "Payment Reference": "{reference}", "Refunded Amount": "0.00", "Outstanding Balance": "0.00",
-    "Id": "{reference}", "Fulfilled at": "",
+    "Id": "{reference}", "Fulfilled at": "", "Lineitem discount": "0.00",
+    "Payment Method": "Shopify Payments", "Shipping Method": "Standard",
 }  # fmt: skip
 """Column of Shopify's export -> what stands there, by our own columns."""
 _SHOPIFY_FURTHER = [name for name in SHOPIFY if name in ("Name", "Email") or name.startswith("Lineitem")]

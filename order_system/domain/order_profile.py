@@ -42,7 +42,8 @@ def _comparable(states: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(as_state(unicodedata.normalize("NFC", state)) for state in states)
 
 
-Columns = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
+Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
+Columns = Annotated[Several, Field(min_length=1)]
 States = Annotated[tuple[str, ...], AfterValidator(_comparable)]
 
 
@@ -70,11 +71,11 @@ class State(Strict):
 class Paid(Strict):
     """How to find orders that are paid already. They are never charged: they get `paid:REFERENCE`."""
 
-    reference: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    reference: Several = ()
     """The reference is in the first of these columns that is filled; if none is, it is the order's ID."""
-    column: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    column: Several = ()
     """The first of these that is filled tells whether an order is paid. If none is named, all orders are."""
-    or_else: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    or_else: Several = ()
     """The same as `column`, for a file that has none of those."""
     or_else_states: States = ()
     """What means "paid" in the columns of `or_else`, if not `states`."""
@@ -111,8 +112,9 @@ class Profile(Strict):
     """The decimal sign of amounts and quantities. None: a point, but what may be thousands is refused."""
     columns: dict[str, Columns] = Field(default_factory=dict)
     """Field -> columns. A field that is not named is not read, except for the required ones of ours."""
-    otherwise: dict[str, Columns] = Field(default_factory=dict)
-    """The same, for rows whose `street` is blank: a billing address, for example."""
+    otherwise: dict[str, Several] = Field(default_factory=dict)
+    """The same, for rows whose `street` is blank: a billing address, for example. `if_filled`: only for rows
+    that have something in one of these columns, if the file has one."""
     constants: dict[str, str] = Field(default_factory=dict)
     """Field -> the value that it has on every row."""
     defaults: dict[str, str] = Field(default_factory=dict)

@@ -98,11 +98,13 @@ def _entries(text: str) -> list[str]:
 
 def check_constant(field: str, value: str) -> None:
     """Raises InvalidUsage for a bad constant, which would refuse every row of the file."""
-    if field in ("order_id", *LINE_FIELDS):
+    if field in ("order_id", "sku", "unit_price"):
         raise InvalidUsage(f"mapping: {field} cannot be a constant; name the column that holds it")
     place = COLUMNS[field][0]
-    outer, _, name = spell(place).rpartition(".")
-    _, problems = examine_value({outer: {name: value}} if outer else {name: value})
+    document: object = int(value) if field == "quantity" and value.isdecimal() else value
+    for part in reversed(place):
+        document = {part: document} if isinstance(part, str) else [document]
+    _, problems = examine_value(document)
     message = next((problem.message for problem in problems if problem.place == place), None)
     if message:
         raise InvalidUsage(f"mapping: {field} {message}")

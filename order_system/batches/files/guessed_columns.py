@@ -37,7 +37,24 @@ def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[st
     for field in sorted(by_look):
         if key := next(_alike(KNOWN[field], free, cells), None):
             columns[field] = [free.pop(key)]
+    if "total" not in columns and _holds_shipping(columns, cells):
+        columns["total"] = columns.pop("line_total")
     return columns, by_look, meaning
+
+
+def _holds_shipping(columns: dict[str, list[str]], cells: Cells) -> bool:
+    """Return whether what is named as the price of a line is that of an order, with its shipping, as in
+    German exports of eBay."""
+    fields = ("quantity", "unit_price", "shipping_fee", "line_total")
+    rows = zip(*(cells[columns[field][0]] for field in fields if field in columns), strict=True)
+    found = [
+        whole == pieces * price + fee
+        for row in rows
+        if len(row) == len(fields) and all(row)
+        for pieces, price, fee, whole in [[int(re.sub(r"\D", "", cell) or 0) for cell in row]]
+        if fee
+    ]
+    return bool(found) and all(found)
 
 
 def _readings(field: str, free: _Names, *, goes_apart: bool) -> Iterator[_Names]:
@@ -45,7 +62,9 @@ def _readings(field: str, free: _Names, *, goes_apart: bool) -> Iterator[_Names]
     line. Names without their word for delivery come first if `goes_apart`. Otherwise they come last, since
     they may tell where the parcel is sent from."""
     fields, word, address = (KNOWN["delivery"][key] for key in ("fields", "word", "address"))
-    goes = f"(?:{address})?(?>{word})(?:(?:{address})(?!line))?(?=[a-z])|{word}" if field in fields else "$."
+    goes = (
+        f"(?:{address})?(?>{word})(?:(?:{address})(?!line|ee))?(?=[a-z])|{word}" if field in fields else "$."
+    )
     named = ["", KNOWN["beside"].get(field, "$.")]
     for what in [goes, *named] if goes_apart else [*named, goes]:
         yield {re.sub(what, "", key, count=1): name for key, name in free.items() if re.search(what, key)}

@@ -23,6 +23,7 @@ GUESSED_FROM = 100_000
 MAX_STATES = 12
 """A column with more different cells has no states, and no more of them are written down."""
 _SHARE = r"0?[.,]\d+|[\d.,]+ ?%"
+_NO_WORDS = "[^\\x00-\x7f\u0400-\u04ff\u30a0-\u30ff\u4e00-\u9fff]"  # Latin, Cyrillic, katakana, ideographs
 _AN_AMOUNT, _A_DATE = KNOWN["unit_price"]["look"], KNOWN["states"]["date"]
 
 
@@ -131,7 +132,8 @@ def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Ite
     done = [cell for cell in found if cell not in paid and _is_done(cell)]
     awaited = [cell for cell in found if cell not in (*paid, *done, *(filled if is_date else ()))]
     yield f"\n[paid]{_comment('paid')}\ncolumn = {_toml(name)}"
-    yield f"states = {_toml(paid)}\nrefuse = {_toml([*awaited, ''])}\n{rest}"
+    yield f"states = {_toml(paid)}"
+    yield f"refuse = {_toml([*awaited, ''])}{_comment('refuse') if awaited else ''}\n{rest}"
     if not is_date:
         yield from _section(name, done, [], [cell for cell in found if cell not in done])
 
@@ -169,6 +171,9 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
     yes = [cell for cell in found if _is("paid", "if_named", _plain(cell))]
     if _is("states", "parcel", key_of(name)):
         yield from _section(name, [cell for cell in found if cell not in yes], yes, [], 'of = "all lines"\n')
+        return
+    if _is("states", "no_parcel", key_of(name)):
+        yield from _section(name, ["*"], [cell for cell in found if says_no(cell)], [], 'of = "all lines"\n')
         return
     done = [cell for cell in found if _is_done(cell) or (cell in yes and _is_done(name))]
     others, run = [cell for cell in found if cell not in done], list[str]()
@@ -278,6 +283,7 @@ def _toml(value: str | list[str]) -> str:
 
 
 def _plain(cell: str) -> str:
-    """Return the cell in small letters, without accents, with a blank between words."""
-    letters = unicodedata.normalize("NFKD", cell.casefold()).encode("ascii", "ignore").decode()
+    """Return the cell in small letters, without accents, with a blank between words. Of letters that are not
+    Latin, those remain that `column_names.toml` has words of."""
+    letters = re.sub(_NO_WORDS, "", unicodedata.normalize("NFKD", cell.casefold()))
     return re.sub(r"[\W_]+", " ", letters).strip()

@@ -158,6 +158,7 @@ def _picker(
     further = {field: _keys(more, places) for field, (_, *more) in profile.columns.items()}
     joined = {field: [field, *more] for field, more in further.items() if more and field not in AMOUNTS}
     otherwise = {field: _keys(columns, places) for field, columns in profile.otherwise.items()}
+    needed = otherwise.pop("if_filled", [])
     parts = [key for keys in (*joined.values(), *otherwise.values()) for key in keys if key not in joined]
     places = places if is_plain else places | {in_column("order_id"): places["order_id"]}
 
@@ -189,7 +190,7 @@ def _picker(
         if is_plain:
             return fields
         if any(map(fields.get, parts)):
-            _tidy(fields, joined, otherwise)
+            _tidy(fields, joined, otherwise if not needed or any(map(fields.get, needed)) else {})
         fields["order_id"] = id_of(fields["order_id"])
         if not fields["sku"]:
             fields["sku"] = sku_of_name(fields.get("item_name", ""))

@@ -93,8 +93,11 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
 
 def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
     """Return the text in our spelling. Raises ValueError, which says why it is not harmless."""
-    if is_garbled(text) or (field in _NAMES and _LOST_IN_NAME.search(text)):
-        raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
+    is_lost = field in _NAMES and _LOST_IN_NAME.search(text)
+    if is_lost or is_garbled(text):
+        why = "a ? seems to stand for one" if is_lost else "text was read in a wrong encoding"
+        other = ", or take the ? out if no letter is lost" if is_lost else ""
+        raise ValueError(f"has garbled letters: {why}; export it again as UTF-8{other}")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
     if (field in _FILLED and re.fullmatch(UNLIKELY[field], text)) or (field in _NAMES and "***" in text):

@@ -123,7 +123,8 @@ def _names(state: dict[str, Any]) -> list[str]:
 
 
 def _check(profile: Profile) -> None:
-    for field in (*profile.columns, *profile.otherwise, *profile.defaults, *profile.constants):
+    others = profile.otherwise.keys() - {"if_filled"}
+    for field in (*profile.columns, *others, *profile.defaults, *profile.constants):
         if field not in COLUMNS and field not in FURTHER_FIELDS:
             raise InvalidUsage(f"profile: {shown(field)} is no field of an order{hint_at(field, FIELDS)}")
     for field, meaning in profile.meaning.items():

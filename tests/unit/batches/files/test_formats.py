@@ -64,6 +64,7 @@ def test_columns_are_mapped_and_constants_fill_in_on_every_row(tmp_path: Path, m
         ("order=ID", "order is no field of an order"),
         ("sku=a,sku=b", "mapped twice"),
         ("sku==MUG", "cannot be a constant"),
+        ("quantity==0", "quantity must be between 1 and 10,000"),
         ("currency==dollars", "currency must be"),
         ("currency", "field=column"),
         ('"currency==USD', "field=column"),
@@ -258,6 +259,7 @@ def test_what_is_picked_up_is_not_shipped_to_the_address_beside_it(
             "Odbiór osobisty",
         ),
         *("Mağazadan Teslim Al", "매장 픽업", "到店自提", "Παραλαβή από το κατάστημα", "איסוף עצמי"),
+        *("Hent i butik", "Hent selv i butikken", "店頭受け取り", "店舗で受け取る", "Levantar na loja"),
     ):
         (problem,) = example(tmp_path, name, {column: way}).problems
         assert problem.kind is ProblemKind.LEFT_OUT, way

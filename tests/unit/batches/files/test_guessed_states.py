@@ -65,6 +65,9 @@ def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool
         ("Stato", "Pagamento a distanza accettato", "Pagamento non accettato"),
         ("Estado", "Pagamento remoto aceite", "Pagamento não recebido"),
         ("Status", "Betaling op afstand aanvaard", "Betaling niet ontvangen"),
+        ("Оплачен", "Да", "Нет"),
+        ("Статус", "Оплачено", "Частично оплачено"),
+        ("订单状态", "已付款", "待付款"),
     ],
 )
 def test_what_the_file_says_is_paid_is_never_charged(header: str, paid: str, unpaid: str) -> None:
@@ -213,6 +216,7 @@ def test_a_state_of_payment_that_comes_later_in_the_file_is_not_run() -> None:
         ("Skickad", "ja", "nej"),
         ("Lineitem requires shipping", "false", "true"),
         ("Physical", "No", "Yes"),
+        ("Virtual", "yes", "no"),
         ("Parent Item ID", "77", ""),
         ("Partial Refund ($)", "20.0", "0.0"),
         ("Disputed?", "1", "0"),
@@ -224,6 +228,10 @@ def test_a_state_of_payment_that_comes_later_in_the_file_is_not_run() -> None:
         ("OrderType", "Gutschrift", "Auftrag"),
         ("Belegart", "Angebot", "Auftrag"),
         ("Type de document", "Avoir", "Commande"),
+        ("Статус заказа", "Отправлен", "Новый"),
+        ("Статус", "Возврат", "\u041d\u0435 отправлен"),
+        ("订单状态", "已发货", "未发货"),
+        ("Lieferstatus", "Voll beliefert", "Nicht beliefert"),
     ],
 )
 def test_what_is_shipped_or_cancelled_is_left_out(header: str, shipped: str, waiting: str) -> None:

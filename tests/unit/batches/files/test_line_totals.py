@@ -81,3 +81,17 @@ def test_a_line_s_own_discount_and_tax_explain_what_it_costs(
     tmp_path: Path, changes: dict[str, str], total: int
 ) -> None:
     assert told(tmp_path, WHOLE_LINE + PER_LINE, quantity="2", unit_price="10.00", **changes) == total
+
+
+@pytest.mark.parametrize(
+    ("whole_line", "discount", "total"), [("10.00", "0", 1000), ("8.00", "2.00", 800), ("5.00", "0", None)]
+)
+def test_etsy_tells_by_the_whole_line_whether_a_price_is_of_each_piece(
+    tmp_path: Path, whole_line: str, discount: str, total: int | None
+) -> None:
+    changes = {"Quantity": "2", "Item Total": whole_line, "Discount Amount": discount}
+    found = example(tmp_path, "etsy", changes)
+    if total is None:
+        assert found.reasons[0].startswith("line 2, Item Total: is not the price of all pieces")
+    else:
+        assert found.order("A-1").total == total

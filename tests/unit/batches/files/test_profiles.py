@@ -104,6 +104,21 @@ def test_woocommerce(tmp_path: Path) -> None:
     assert kinds == [ProblemKind.LEFT_OUT] * 3
 
 
+@pytest.mark.parametrize(
+    ("way", "own", "ids"),
+    [("Flat rate", "", ["1"]), ("", "", []), ("", "[otherwise]\nif_filled = []", ["1"])],
+)
+def test_what_has_neither_an_address_nor_a_way_of_shipping_is_sent_to_nobody(
+    tmp_path: Path, way: str, own: str, ids: list[str]
+) -> None:
+    """In WooCommerce, a course or a booking that is paid is `processing`, too."""
+    header = WOO.replace("Payment Method Title", "Payment Method Title,Shipping Method Title")
+    content = f"{header}1,Processing,{BILLED},,,,,,,,0,10.00,0,0,10.00,0,MUG,1,Mug,1,10.00,EUR,PayPal,{way}\n"
+    found = read(tmp_path, content, profile=parse_profile(f'base = "woocommerce"\n{own}'))
+    assert found.ids == ids
+    assert ids or "Address 1&2 (Shipping): is missing" in found.reasons[0]
+
+
 AMAZON = (
     "order-id\torder-item-id\tpurchase-date\tbuyer-email\tbuyer-name\tsku\tproduct-name\tquantity-purchased\t"
     "quantity-shipped\tquantity-to-ship\tcurrency\titem-price\titem-tax\tshipping-price\tshipping-tax\t"

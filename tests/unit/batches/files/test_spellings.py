@@ -114,6 +114,7 @@ def test_an_order_in_another_spelling_is_the_same_order() -> None:
         ("\u0627\u0644\u0645\u063a\u0631\u0628", "MA"),
         ("Eesti", "EE"),
         ("UAE", "AE"),
+        ("D", "DE"),
         ("Kongo", "CG"),
     ],
 )
@@ -165,7 +166,7 @@ NUMBER = "was taken for a number"
         ([row(), further_row(unit_price="\u20ac5.00")], ["line 3, unit_price: is not in USD"]),
         ([row(), further_row(currency="eur")], ["line 3, currency: differs from line 2"]),
         ([row(city="K\u00c3\u00b6ln"), row(city="K\u00c3\u00b6ln", sku="B")], ["line 2, city: has garbled"]),
-        ([row(customer_name="Ren?e ?elik")], ["line 2, customer_name: has garbled"]),
+        ([row(customer_name="Ren?e T?")], ["line 2, customer_name: has garbled letters: a ? seems"]),
         ([row(quantity="1.000")], ["line 2, quantity: may be thousands or decimals"]),
         ([row(unit_price="1,234")], ["line 2, unit_price: may be thousands or decimals"]),
         ([row(payment_method="1.23457E+15")], [f"line 2, payment_method: {NUMBER}"]),
