@@ -1,6 +1,6 @@
 """The account of each submission: what the book says about it, beside what the outside world says."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
@@ -16,8 +16,10 @@ from order_system.domain.gateways import (
 from order_system.domain.ids import GATEWAY_CHECK, split_key
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, paid_already
-from order_system.domain.refunds import RefundState
+from order_system.domain.refunds import Refund, RefundState
 from order_system.domain.steps import Effect
+
+MONEY = (Effect.CHARGE, Effect.CAPTURE)
 
 
 @dataclass
@@ -63,7 +65,9 @@ class Account:
     @property
     def captured_later(self) -> bool:
         """True if the charge is an authorisation, and another effect takes the money."""
-        return Effect.CAPTURE in self.journal
+        charge = self.journal.get(Effect.CHARGE)
+        is_held = charge is not None and charge.receipt is not None and charge.receipt.get("held", False)
+        return is_held or Effect.CAPTURE in self.journal
 
     @property
     def takes_money(self) -> Effect:
@@ -164,6 +168,8 @@ class Books:
     strangers: list[str]
     """Keys that the world knows, of submissions that the book does not know."""
     statement: Statement
+    refunds: Mapping[str, Sequence[Refund]]
+    """Those of the ledger, by order."""
 
 
 _TOLD_BY_KEY = {
@@ -222,7 +228,7 @@ def draw_up(
     # Those last of whose refunds the world may not know: they must not take the refunds of others.
     for account in sorted(accounts.values(), key=lambda each: each.refunds_asked - each.refunds_done):
         _count_as_charge(account, payments, refunds)
-    return Books(list(accounts.values()), claims, strangers, statement)
+    return Books(list(accounts.values()), claims, strangers, statement, ledger.refunds)
 
 
 def _count_as_charge(

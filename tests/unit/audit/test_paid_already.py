@@ -43,7 +43,8 @@ def paid(ledger: Ledger, sure: CapturedElsewhere = CONFIRMED, **charge: EffectSt
     """The same book, of an order that was paid already."""
     receipt = PaymentReceipt(charge_id="ch_1", amount=TOTAL, currency="USD", captured_elsewhere=sure)
     [(record, journal)] = ledger.entries
-    entry = replace(journal[Effect.CHARGE], receipt=receipt.model_dump(mode="json"), **charge)
+    by_hand = {"handled_by": "ada"} if HANDLED in charge.values() else {}
+    entry = replace(journal[Effect.CHARGE], receipt=receipt.model_dump(mode="json"), **charge, **by_hand)
     return Ledger(((record, {**journal, Effect.CHARGE: entry}),))
 
 
