@@ -47,7 +47,7 @@ def customers_are_told(account: Account) -> Iterator[str]:
     given_back = EffectState.UNDONE, EffectState.HANDLED
     charge = account.journal.get(Effect.CHARGE)
     if told is None and (account.fulfilled or (account.undone and charge and charge.state in given_back)):
-        yield f"{account}: its customer has not been told how it ended, and by the book need not be"
+        yield f"{account}: the book does not say whether its customer was told how it ended"
     if told == Notice.SENT and (notified is None or notified.state is not EffectState.DONE):
         yield f"{account.at(Effect.NOTIFY)}: by the book its customer was told, but no notice is done"
     untrue = NoticeKind.CANCELLATION if account.fulfilled else NoticeKind.CONFIRMATION
