@@ -40,7 +40,8 @@ class BatchActivities:
         """Remember the batch, and make sure that its file is the one that was planned.
 
         Idempotent. Raises FileChanged or FileRefused, never to be retried."""
-        await self.book.open_batch(opening.batch, opening.run, opening.request)
+        at = activity.info().started_time
+        await self.book.open_batch(opening.batch, opening.run, opening.request, at)
         await self.rows.verify(opening.request.file, heartbeats_from_a_thread())
 
     @activity.defn

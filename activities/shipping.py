@@ -91,7 +91,9 @@ def already_dispatched(journal: Journal) -> UndoAnswer:
     """Return what shipping's undo answers for a fulfilled submission."""
     detail = "the parcel is with the carrier"
     if journal[Effect.COMMIT].state is EffectState.HANDLED:
-        detail += "; the warehouse did not book its stock out, so do that there"
+        detail += (
+            "; the warehouse has not confirmed that its stock is booked out: look, and do it there if not"
+        )
     return UndoAnswer.model_validate(
         {
             "result": UndoResult.ALREADY_DISPATCHED,

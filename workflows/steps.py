@@ -105,7 +105,7 @@ class Steps:
         try:
             await run_child(Step.NOTIFICATION, NotificationWorkflow.run, request, self._board)
         except FailureError as failure:
-            return f"the {kind} could not be sent ({root_cause(failure)})"
+            return f"the {kind} is not known to have been sent ({root_cause(failure)})"
         return None
 
     async def _run(

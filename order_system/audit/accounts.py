@@ -1,6 +1,6 @@
 """The account of each submission: what the book says about it, beside what the outside world says."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
@@ -16,8 +16,10 @@ from order_system.domain.gateways import (
 from order_system.domain.ids import GATEWAY_CHECK, split_key
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, paid_already
-from order_system.domain.refunds import RefundState
+from order_system.domain.refunds import Refund, RefundState
 from order_system.domain.steps import Effect
+
+MONEY = (Effect.CHARGE, Effect.CAPTURE)
 
 
 @dataclass
@@ -26,6 +28,8 @@ class Account:
     journal: dict[Effect, JournalEntry]
     told: Set[Effect]
     """The effects that the world tells about. About all others its silence means nothing."""
+    gives_back: bool = False
+    """True once the undo of the charge has begun, which comes before any refund."""
     completed: bool = False
     """True if the submission is open in the book although its workflow has completed."""
     charges: list[ChargeEntry] = field(default_factory=list[ChargeEntry])
@@ -63,7 +67,9 @@ class Account:
     @property
     def captured_later(self) -> bool:
         """True if the charge is an authorisation, and another effect takes the money."""
-        return Effect.CAPTURE in self.journal
+        charge = self.journal.get(Effect.CHARGE)
+        is_held = charge is not None and charge.receipt is not None and charge.receipt.get("held", False)
+        return is_held or Effect.CAPTURE in self.journal
 
     @property
     def takes_money(self) -> Effect:
@@ -75,10 +81,8 @@ class Account:
         return any(each.state == "held" for each in self.authorisations)
 
     def given_back_of(self, receipt: PaymentReceipt) -> int:
-        """Return how much of the payment was given back, by the book, in minor units."""
-        charge = self.journal.get(Effect.CHARGE)
-        gave_back = charge is not None and charge.state is EffectState.UNDONE
-        return receipt.amount if gave_back else self.refunds_asked
+        """Return how much of the payment is, or by now may be, given back, by the book, in minor units."""
+        return receipt.amount if self.gives_back else self.refunds_asked
 
     @property
     def captured(self) -> int:
@@ -164,6 +168,8 @@ class Books:
     strangers: list[str]
     """Keys that the world knows, of submissions that the book does not know."""
     statement: Statement
+    refunds: Mapping[str, Sequence[Refund]]
+    """Those of the ledger, by order."""
 
 
 _TOLD_BY_KEY = {
@@ -179,15 +185,18 @@ _TOLD_BY_KEY = {
 def draw_up(
     ledger: Ledger, statement: Statement, later: Ledger, completed: Set[tuple[str, str]] = frozenset()
 ) -> Books:
-    """Sort both by submission. Only claims and refunds are read from `later`, taken after the statement.
+    """Sort both by submission. From `later`, taken after the statement, only claims and refunds are read, and
+    which undos of a charge have begun.
     `completed` has order ID and submission of those open in the book whose workflow has completed."""
     accounts: dict[tuple[str, str], Account] = {}
+    charges = ((_key_of(record), journal.get(Effect.CHARGE)) for record, journal in later.entries)
+    giving_back = {key for key, charge in charges if charge and charge.fenced_at}
     for record, journal in ledger.entries:
         # A charge that is an authorisation may not be part of what the statement tells.
         authorised_alone = Effect.CAPTURE in journal and statement.authorisations is None
         told = statement.told - {Effect.CHARGE} if authorised_alone else statement.told
         key = _key_of(record)
-        accounts[key] = Account(record, journal, told, key in completed)
+        accounts[key] = Account(record, journal, told, key in giving_back, key in completed)
         if not accounts[key].undone:  # also one that was fulfilled only since the ledger was taken
             done, asked = (each.refunds.get(key[0], ()) for each in (ledger, later))
             refunded = (each.amount for each in done if each.state is RefundState.REFUNDED)
@@ -222,7 +231,7 @@ def draw_up(
     # Those last of whose refunds the world may not know: they must not take the refunds of others.
     for account in sorted(accounts.values(), key=lambda each: each.refunds_asked - each.refunds_done):
         _count_as_charge(account, payments, refunds)
-    return Books(list(accounts.values()), claims, strangers, statement)
+    return Books(list(accounts.values()), claims, strangers, statement, ledger.refunds)
 
 
 def _count_as_charge(

@@ -8,25 +8,30 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from order_system.audit.accounts import Account, Books
+from order_system.audit.accounts import MONEY, Account, Books
+from order_system.audit.book_alone import completed_is_closed, customers_are_told, status_agrees_with_journal
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.gateways import PaymentElsewhere, Statement
 from order_system.domain.money import format_amount
+from order_system.domain.order import Reservation, by_sku
 from order_system.domain.steps import GIVEN_BACK, Effect
 
-MONEY = (Effect.CHARGE, Effect.CAPTURE)
 STOCK = (Effect.RESERVE, Effect.COMMIT)
 PARCEL = (Effect.LABEL, Effect.DISPATCH)
-NEEDED = (Effect.CHARGE, Effect.RESERVE, Effect.LABEL, Effect.DISPATCH, Effect.COMMIT)
-"""The effects without which no order is fulfilled."""
 
 
-# --- what the world alone must keep ---------------------------------------------------------------
+# --- no more than there is ------------------------------------------------------------------------
 
 
-def refunds_within_captures(account: Account) -> Iterator[str]:
-    if any(not 0 <= charge.refunded <= charge.amount for charge in account.charges):
-        yield f"{account.at(Effect.CHARGE)}: {account.money}"
+def refunds_within_captures(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        in_world = all(0 <= charge.refunded <= charge.amount for charge in account.charges)
+        if not in_world or account.refunds_asked > (account.record.total or 0):
+            yield f"{account.at(Effect.CHARGE)}: {account.money}"
+    kept = {account.record.ref.order_id for account in books.accounts if not account.undone}
+    for order_id in sorted(books.refunds.keys() - kept):
+        for refund in books.refunds[order_id]:
+            yield f"{order_id}: {refund.without_notes}, and by the book the order is not fulfilled"
 
 
 def stock_adds_up(told: Statement) -> Iterator[str]:
@@ -100,6 +105,8 @@ def money_whole_or_not_at_all(account: Account) -> Iterator[str]:
         yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
     for currency in {charge.currency for charge in account.charges} - {None, account.record.currency}:
         yield f"{account.at(Effect.CHARGE)}: charged in {currency}, of a total of {account.total}"
+    if account.fulfilled and account.holds_money and not account.handled(*MONEY):
+        yield f"{account.at(Effect.CHARGE)}: its money is still held by an authorisation"
 
 
 def fulfilled_is_complete(account: Account) -> Iterator[str]:
@@ -158,27 +165,6 @@ def paid_orders_are_not_charged(account: Account) -> Iterator[str]:
         yield f"{account}: the payment {held.reference} is in {held.currency}, and by the book it is not"
 
 
-# --- the book agrees with itself ------------------------------------------------------------------
-
-
-def status_agrees_with_journal(account: Account) -> Iterator[str]:
-    for effect in {*NEEDED, account.takes_money} if account.fulfilled else ():
-        entry = account.journal.get(effect)
-        if entry is None or entry.state not in (EffectState.DONE, EffectState.HANDLED):
-            state = "missing" if entry is None else entry.state.words
-            yield f"{account.at(effect)}: by the book the order is fulfilled, its {effect} {state}"
-    for effect, entry in account.journal.items() if account.undone else ():
-        if entry.held and effect is not Effect.NOTIFY:
-            state = entry.state.words
-            yield f"{account.at(effect)}: by the book the order is undone, its {effect} {state}"
-
-
-def completed_is_closed(account: Account) -> Iterator[str]:
-    """Check the submissions about which `report.audit_now` has asked the server."""
-    if account.completed:
-        yield f"{account}: its workflow has completed, and the book has it open"
-
-
 # --- the book and the world agree -----------------------------------------------------------------
 
 
@@ -211,6 +197,7 @@ def nothing_unclaimed(books: Books) -> Iterator[str]:
 
 
 def book_is_true(account: Account) -> Iterator[str]:
+    yield from _goods_as_in_the_receipt(account)
     for effect, entry in account.journal.items():
         if effect not in account.told:
             continue
@@ -224,6 +211,21 @@ def book_is_true(account: Account) -> Iterator[str]:
             yield f"{account.at(effect)}: {effect} is undone in the book, but {found} reversed"
 
 
+def _goods_as_in_the_receipt(account: Account) -> Iterator[str]:
+    """Compare what the world has set aside with the book's receipt, if that names the goods."""
+    reserve = account.journal.get(Effect.RESERVE)
+    told = Reservation.model_validate(reserve.receipt).lines if reserve and reserve.receipt else ()
+    for reservation in account.reservations if told else ():
+        goods = Counter[str]()
+        for sku, quantity in reservation.lines:
+            goods[sku] += quantity
+        if goods != by_sku(told):
+            both = (
+                ", ".join(f"{sku}: {each[sku]}" for sku in sorted(each)) for each in (goods, by_sku(told))
+            )
+            yield "{}: the world has set aside {}, by the book {}".format(account.at(Effect.RESERVE), *both)
+
+
 COMPLETED = "what has completed on the server is closed in the book"
 
 
@@ -232,7 +234,7 @@ def _each(violations: Callable[[Account], Iterator[str]]) -> Callable[[Books], I
 
 
 INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
-    "refunds never exceed captures": _each(refunds_within_captures),
+    "refunds never exceed captures": refunds_within_captures,
     "money is kept whole or not at all": _each(money_whole_or_not_at_all),
     "stock adds up and is never negative": lambda books: stock_adds_up(books.statement),
     "stock agrees with its reservations": lambda books: stock_agrees_with_reservations(books.statement),
@@ -246,6 +248,7 @@ INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "nothing is given back for a dispatched parcel": _each(nothing_given_back_for_a_parcel),
     "a status agrees with its journal": _each(status_agrees_with_journal),
     COMPLETED: _each(completed_is_closed),
+    "customers are told how their orders ended": _each(customers_are_told),
     "money and stock waited for shipping's answer": _each(undos_waited_for_shipping),
     "nothing happened without a claim in the book": nothing_unclaimed,
     "what the book says was done or undone is so": _each(book_is_true),

@@ -1,7 +1,7 @@
 """The batches' part of the order book, and the lists of batches and of their orders."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,9 +24,10 @@ class SqlBatchBook(reading.BookQueries):
     """Implements `domain.batch.BatchBook`."""
 
     @writes
-    def open_batch(self, tx: sa.Connection, batch: str, run: str, request: BatchRequest) -> None:
-        content = request.model_dump(mode="json")
-        row = {"batch": batch, "run": run, "request": content, "started_at": datetime.now(UTC)}
+    def open_batch(
+        self, tx: sa.Connection, batch: str, run: str, request: BatchRequest, at: datetime
+    ) -> None:
+        row = {"batch": batch, "run": run, "request": request.model_dump(mode="json"), "started_at": at}
         insert_unless_there(tx, batches, row)
 
     @writes

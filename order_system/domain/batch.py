@@ -246,8 +246,9 @@ class BatchBook(Protocol):
         open one, else the newest. One query for any number of IDs."""
         ...
 
-    async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
-        """Remember which file a run reads. Idempotent."""
+    async def open_batch(self, batch: str, run: str, request: BatchRequest, at: datetime) -> None:
+        """Remember which file a run reads, and when it began, by the server's clock: the latest of a batch is
+        its newest run. Idempotent."""
         ...
 
     async def note_orders(self, batch: str, run: str, orders: Sequence[ParsedOrder]) -> dict[str, int]:

@@ -112,6 +112,8 @@ class SubmissionRecord:
     opened_at: datetime
     closed_at: datetime | None
     namespace_id: str | None = None
+    notice: str | None = None
+    """One of `Notice`."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ answer, and so does an undo of the call, as long as `policy.WAITS`."""
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from inspect import signature
 from typing import Any, NamedTuple, get_type_hints
@@ -82,6 +83,8 @@ class _Call:
     key: str
     client: Callable[..., Awaitable[Any]]
     given: dict[str, Any]
+    sent_by: str = field(default_factory=lambda: f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex}")
+    """The process, and which call of it: only this call may change its intent."""
 
     def about(self, known: dict[str, sa.Row[Any]]) -> list[sa.Row[Any]]:
         """Return the rows of this call and of the calls it builds on, as far as they were made."""
@@ -120,17 +123,24 @@ class Remembered(OverDatabase):
         async def once(key: str, **given: Any) -> Any:
             submission = key if _METHODS[name].effect is None else key.rpartition(":")[0]
             call = _Call(submission, name, key, method, given)
-            task = asyncio.create_task(self._once(call))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-            return await asyncio.shield(task)
+            return await asyncio.shield(self._goes_on(self._once(call)))
 
         return once if name in _ANSWERS else method
+
+    def _goes_on(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
 
     async def _once(self, call: _Call) -> Any:
         waits_until = datetime.now(UTC) + policy.WAITS
         while True:
-            about, begun = await self._begin(call)
+            try:
+                about, begun = await self._begin(call)
+            except errors.DatabaseUnreachable:  # the intent may be there all the same, and nothing was sent
+                self._goes_on(self._end(call))
+                raise
             if begun and datetime.now(UTC) < waits_until:
                 return await self._send(call, about)
             if begun:  # too late: an undo may have found nothing meanwhile
@@ -144,8 +154,7 @@ class Remembered(OverDatabase):
     @writes
     def _begin(self, tx: Connection, call: _Call) -> tuple[list[sa.Row[Any]], bool]:
         """Return the known rows, and whether to send now; if so, write the intent. Raises ShippingRefused."""
-        if tx.dialect.name == "postgresql":  # SQLite has one writer
-            tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(call.submission))))
+        _lock(tx, call)
         found = tx.execute(sa.select(intents).filter_by(submission=call.submission))
         known = {each.method: each for each in found}
         if "void" in known and call.method in ("buy_label", "dispatch"):
@@ -155,8 +164,8 @@ class Remembered(OverDatabase):
         nothing_there = call.method in ("refund", "release") and not about and not call.given.get("receipt")
         if decided or nothing_there:
             return about, False
-        now, who = datetime.now(UTC), f"{os.getpid()}@{socket.gethostname()}"
-        new = {"sent_by": who, "sent_at": now, "over_at": now + policy.SENT_ONCE}
+        now = datetime.now(UTC)
+        new = {"sent_by": call.sent_by, "sent_at": now, "over_at": now + policy.SENT_ONCE}
         tx.execute(sa.insert(intents).values(submission=call.submission, method=call.method, **new))
         return about, True
 
@@ -176,16 +185,26 @@ class Remembered(OverDatabase):
         return answer
 
     async def _end(self, call: _Call, **values: Any) -> None:
-        """Write `values` to the intent, or delete it if there are none. Retries if our database is away."""
+        """Write `values` to our intent, or delete it if there are none. Retries if our database is away: the
+        try before may have been committed, and by now the call may be another's."""
+        ours = {name: getattr(call, name) for name in ("submission", "method", "sent_by")}
         how = sa.update(intents).values(**values) if values else sa.delete(intents)
         while True:
             with suppress(errors.DatabaseUnreachable):
-                return await self._write(how.filter_by(submission=call.submission, method=call.method))
+                return await self._write(call, how.filter_by(**ours))
             await asyncio.sleep(policy.LOOKS_AGAIN.total_seconds())
 
     @writes
-    def _write(self, tx: Connection, how: sa.Update | sa.Delete) -> None:
+    def _write(self, tx: Connection, call: _Call, how: sa.Update | sa.Delete) -> None:
+        _lock(tx, call)
         tx.execute(how)
+
+
+def _lock(tx: Connection, call: _Call) -> None:
+    """Let nobody else write about this submission, not even a commit that nobody heard of. SQLite has one
+    writer."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(call.submission))))
 
 
 def _remembered(row: sa.Row[Any]) -> Any:

@@ -145,14 +145,20 @@ async def test_a_refused_notice_leaves_the_order_fulfilled_and_says_so(shop: Sho
     await shop.assert_clean()
 
 
-async def test_a_notice_that_cannot_be_sent_gives_up_after_its_attempts(shop: Shop) -> None:
-    shop.stage.unreachable("send")
+@pytest.mark.parametrize("sent", [False, True])
+async def test_a_notice_that_gets_no_answer_gives_up_after_its_attempts(shop: Shop, sent: bool) -> None:
+    """Nobody knows then whether it was sent, and nobody says so."""
+    if sent:
+        shop.stage.answer_lost("send", times=1_000_000)
+    else:
+        shop.stage.unreachable("send")
     order = an_order()
     async with shop.open():
         outcome = await (await shop.start(order)).result()
 
     assert policy.DEMO_PATIENCE[Step.NOTIFICATION] == shop.stage.calls["before send"]
-    assert "could not be sent" in (outcome.note or "")
+    assert "the confirmation is not known to have been sent" in (outcome.note or "")
+    assert (await shop.accounts(order)).notices == ["confirmation"] * sent
     (await shop.accounts(order)).assert_fulfilled(order)
     await shop.assert_clean()
 

@@ -1,6 +1,5 @@
 """Makes Stripe's PaymentIntents, each once for a key of ours, finds them again, and ends them."""
 
-import time
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
 
@@ -109,9 +108,13 @@ class Intents:
             found = await self._search(key)
             if found and any(intent.status == "succeeded" for intent in found):
                 return found
-            since = 0 if found is None else time.time() - policy.SEARCH_IS_LATE.total_seconds()
+            since: float = 0
             by_id = {intent.id: intent for intent in found or ()}
             async for whose, listed in self.all_listed():
+                if (
+                    found is not None and not since
+                ):  # by Stripe's clock: ours may be ahead, and miss what is new
+                    since = listed["created"] - policy.SEARCH_IS_LATE.total_seconds()
                 if listed["created"] < since:
                     break
                 if whose == key:

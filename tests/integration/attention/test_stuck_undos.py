@@ -188,7 +188,7 @@ async def test_a_parcel_that_is_gone_and_whose_commit_never_works_is_ended_by_a_
         assert "answer dispatched" in str(refused.value.cause)
         receipt = await resolve(handle, resolution(Step.SHIPPING, parcel=ParcelFate.DISPATCHED))
         assert receipt.result == AnswerResult.HANDLED
-        assert "did not book its stock out" in receipt.detail
+        assert "has not confirmed that its stock is booked out" in receipt.detail
         await ended(shop, handle)
         assert (await shop.progress(order)).status == OrderStatus.FULFILLED
 

@@ -8,7 +8,13 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from order_system.domain.errors import AnswerLost, NotReached, OutcomeUnknown, ShippingRefused
+from order_system.domain.errors import (
+    AnswerLost,
+    DatabaseUnreachable,
+    NotReached,
+    OutcomeUnknown,
+    ShippingRefused,
+)
 from order_system.domain.gateways import PaymentElsewhere, Voided
 from order_system.domain.ids import Key
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, RefundReceipt
@@ -155,6 +161,63 @@ async def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
     assert await asyncio.wait_for(charge, SECONDS) == PAID
     assert failed == 3
     assert await remembered.charge(KEY, **PRICE) == PAID
+
+
+class Loses:
+    """The word that a transaction has been committed, of those transactions that `numbers` name, from 1."""
+
+    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
+        self._write, self._numbers, self._count = database.write, numbers, 0
+        self.lost = asyncio.Event()
+        monkeypatch.setattr(database, "write", self)
+
+    async def __call__(self, work: Callable[..., object], *given: object, **named: object) -> object:
+        self._count += 1
+        number, answer = self._count, await self._write(work, *given, **named)
+        if number in self._numbers:
+            self.lost.set()
+            raise OperationalError("COMMIT", None, Exception("the connection is lost"))
+        return answer
+
+
+async def test_what_was_noted_and_never_begun_may_be_asked_again(
+    database: Database, client: Payments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word of the note's commit was lost. Nothing was sent, so no person is to look for it."""
+    client.let_go.set()
+    remembered = Remembered(client, database)
+    Loses(database, monkeypatch, 1)
+    with pytest.raises(DatabaseUnreachable):
+        await remembered.charge(KEY, **PRICE)
+    assert client.charges == 0
+    assert await asyncio.wait_for(remembered.charge(KEY, **PRICE), SECONDS) == PAID
+    assert client.charges == 1
+
+
+async def test_the_note_of_another_call_is_left_alone(
+    database: Database, client: Payments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A charge was not sent, and its note deleted, but the word of that commit was lost, so it is deleted
+    again. Meanwhile another process charges: it must keep its own note, or a third one charges again."""
+    here, elsewhere = Remembered(client, database), Remembered(client, database)
+    client.fails = NotReached("refused")
+    loses = Loses(database, monkeypatch, 2)
+    first = asyncio.create_task(here.charge(KEY, **PRICE))
+    await asyncio.wait_for(client.charging.wait(), SECONDS)
+    client.let_go.set()
+    await asyncio.wait_for(loses.lost.wait(), SECONDS)
+    client.charging.clear()
+    client.let_go.clear()
+    client.fails = None
+
+    second = asyncio.create_task(elsewhere.charge(KEY, **PRICE))
+    await asyncio.wait_for(client.charging.wait(), SECONDS)
+    with pytest.raises(NotReached):
+        await asyncio.wait_for(first, SECONDS)
+    client.let_go.set()
+    assert await asyncio.wait_for(second, SECONDS) == PAID
+    assert await asyncio.wait_for(here.charge(KEY, **PRICE), SECONDS) == PAID
+    assert client.charges == 2, "one that was refused, and one that was made"
 
 
 async def test_either_a_parcel_is_dispatched_or_its_label_is_void(database: Database) -> None:

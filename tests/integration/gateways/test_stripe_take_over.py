@@ -47,7 +47,7 @@ async def test_a_void_finds_it_by_the_key_and_binds(
     stripe: StripePayments, fake: FakeStripe, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was authorised long ago, so the list of what is new does not have it: the search alone does."""
-    monkeypatch.setattr("order_system.gateways.policy.SEARCH_IS_LATE", timedelta(0))
+    monkeypatch.setattr("order_system.gateways.policy.SEARCH_IS_LATE", timedelta(seconds=-1))
     reference = await fake.authorised(105997)
     receipt = await take_over(stripe, reference)
     if not known:

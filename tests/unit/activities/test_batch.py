@@ -1,6 +1,7 @@
 """What a batch's activities decide, over a book of a few lines."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,9 +37,10 @@ class FewLines:
 
     def __init__(self, *known: SubmissionRecord) -> None:
         self.known = {record.ref.order_id: record for record in known}
+        self.started_at: datetime | None = None
 
-    async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
-        pass
+    async def open_batch(self, batch: str, run: str, request: BatchRequest, at: datetime) -> None:
+        self.started_at = at
 
     async def note_orders(self, batch: str, run: str, orders: Sequence[ParsedOrder]) -> dict[str, int]:
         return {order.order_id: order.first_line for order in orders}
@@ -119,10 +121,12 @@ async def test_a_pass_over_a_file_beats_as_it_gets_on_but_not_too_often(
     reference = await files.inspect(str(file), mapping=parse_mapping(CONSTANTS))
     opening = BatchOpening(batch="b", run="r", request=BatchRequest(name="b", file=reference))
 
-    environment = ActivityEnvironment()
+    environment, book = ActivityEnvironment(), FewLines()
     environment.on_heartbeat = lambda *details: beats.append(details)
-    await environment.run(BatchActivities(FewLines(), files, NothingKnown()).open_batch, opening)
+    environment.info = replace(environment.info, started_time=NOON)
+    await environment.run(BatchActivities(book, files, NothingKnown()).open_batch, opening)
 
+    assert book.started_at == NOON, "by the server's clock: else a worker whose clock is behind hides the run"
     assert len(beats) == told, "the file is of three pieces and a bit; at its end nothing is read"
 
 

@@ -18,12 +18,14 @@ from tests.fixtures.books.audited import (
     FAILED_WORLD,
     FENCED,
     FULFILLED,
+    FULFILLED_BOOK,
     FULFILLED_WORLD,
     HOLDS_NOTHING,
     JOURNAL,
     TRUE,
     UNCLAIMED,
     UNDONE,
+    WHOLE,
     booked,
     broken,
     key,
@@ -70,8 +72,13 @@ def test_captured_let_go_and_refunded_are_clean(book: Ledger, world: Statement) 
             {CAPTURED_FIRST, JOURNAL, TRUE, UNCLAIMED},
         ),
         (VOIDED_BOOK, REFUNDED, {TRUE, UNCLAIMED}),
+        (SHIPPED_BOOK, replace(SHIPPED, authorisations=authorised("held")), {WHOLE}),
+        (FULFILLED_BOOK, replace(FULFILLED_WORLD, authorisations=authorised("held")), {WHOLE}),
     ],
-    ids=["still held", "never captured", "captured after dispatch", "by the book not", "taken unasked"],
+    ids=[
+        *("still held", "never captured", "captured after dispatch", "by the book not", "taken unasked"),
+        *("held and captured", "held beside its charge"),
+    ],
 )
 def test_what_is_broken_is_named(book: Ledger, world: Statement, broken_are: set[str]) -> None:
     assert broken(audit(book, world)) == broken_are

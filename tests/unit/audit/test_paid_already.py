@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -39,11 +40,12 @@ SHIPPED = replace(FULFILLED_WORLD, charges=(), payments=(PAYMENT,))
 GIVEN_BACK = replace(FAILED_WORLD, charges=(), payments=(replace(PAYMENT, refunded=TOTAL),))
 
 
-def paid(ledger: Ledger, sure: CapturedElsewhere = CONFIRMED, **charge: EffectState) -> Ledger:
+def paid(ledger: Ledger, sure: CapturedElsewhere = CONFIRMED, **charge: Any) -> Ledger:
     """The same book, of an order that was paid already."""
     receipt = PaymentReceipt(charge_id="ch_1", amount=TOTAL, currency="USD", captured_elsewhere=sure)
     [(record, journal)] = ledger.entries
-    entry = replace(journal[Effect.CHARGE], receipt=receipt.model_dump(mode="json"), **charge)
+    by_hand = {"handled_by": "ada"} if HANDLED in charge.values() else {}
+    entry = replace(journal[Effect.CHARGE], receipt=receipt.model_dump(mode="json"), **charge, **by_hand)
     return Ledger(((record, {**journal, Effect.CHARGE: entry}),))
 
 
@@ -118,6 +120,16 @@ def test_what_was_given_back_of_a_payment_is_that_of_the_order_that_was_undone(
     world = replace(FAILED_WORLD, charges=(), payments=(payment,))
     for ledger in (together(OTHER, paid(FAILED_BOOK)), together(paid(FAILED_BOOK), OTHER)):
         assert broken(audit(ledger, world)) == names
+
+
+def test_a_payment_that_is_given_back_while_the_audit_runs_is_no_violation() -> None:
+    """Its undo has begun since the ledger was taken, and the gateway's statement has the refund already."""
+    before = paid(booked(SubmissionStatus.OPEN, {Effect.CHARGE: EffectState.DONE}))
+    fenced_at = FAILED_BOOK.entries[0][1][Effect.CHARGE].fenced_at
+    undoing = paid(booked(SubmissionStatus.OPEN, {Effect.CHARGE: EffectState.DONE}), fenced_at=fenced_at)
+    world = replace(NOTHING, payments=BACK)
+    assert broken(audit(before, world, later=undoing)) == set()
+    assert broken(audit(before, world)) == {COVERED}
 
 
 def test_what_the_shop_keeps_of_a_larger_payment_is_none_of_ours_unless_it_is_given_back() -> None:
