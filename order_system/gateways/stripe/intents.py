@@ -108,14 +108,11 @@ class Intents:
             found = await self._search(key)
             if found and any(intent.status == "succeeded" for intent in found):
                 return found
-            since: float = 0
             by_id = {intent.id: intent for intent in found or ()}
+            late, newest = policy.SEARCH_IS_LATE.total_seconds(), 0.0
             async for whose, listed in self.all_listed():
-                if (
-                    found is not None and not since
-                ):  # by Stripe's clock: ours may be ahead, and miss what is new
-                    since = listed["created"] - policy.SEARCH_IS_LATE.total_seconds()
-                if listed["created"] < since:
+                newest = newest or float(listed["created"])  # by Stripe's clock: ours may be ahead
+                if found is not None and listed["created"] < newest - late:
                     break
                 if whose == key:
                     by_id[listed["id"]] = self._client.deserialize(listed, api_mode="V1")

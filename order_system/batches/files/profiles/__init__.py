@@ -127,6 +127,8 @@ def _check(profile: Profile) -> None:
     for field in (*profile.columns, *others, *profile.defaults, *profile.constants):
         if field not in COLUMNS and field not in FURTHER_FIELDS:
             raise InvalidUsage(f"profile: {shown(field)} is no field of an order{hint_at(field, FIELDS)}")
+    if empty := next((field for field in sorted(others) if not profile.otherwise[field]), None):
+        raise InvalidUsage(f"profile: otherwise.{empty}: names no column; take it out, or name one")
     for field, meaning in profile.meaning.items():
         allowed = {"unit_price": ("each", "line total"), "free_line": ("same item", "own item")}
         if meaning not in allowed.get(field, AMOUNT_MEANINGS if field in AMOUNTS else ()):

@@ -216,6 +216,7 @@ def test_shares_and_defaults(tmp_path: Path) -> None:
         ("separater = ';'", "separater: is no key that a profile has"),
         ("id_replace = 'x'", "id_replace: must be '.', '_' or '-', or nothing"),
         ("[columns]\nskue = 'x'", "skue is no field of an order (did you mean sku?)"),
+        ("[otherwise]\nstreet = []", "otherwise.street: names no column"),
         ("[meaning]\ntax = 'share of line'", "only a discount can be a share"),
         ("[meaning]\nunit_price = 'per line'", "unit_price cannot be"),
         ("[constants]\ncurrency = 'dollars'", "currency must be"),
